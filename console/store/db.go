@@ -1,0 +1,4 @@
+package store
+
+// DB is the console's database.
+type DB struct{}

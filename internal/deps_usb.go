@@ -1,0 +1,5 @@
+//go:build libusb
+
+package internal
+
+import _ "github.com/google/gousb"

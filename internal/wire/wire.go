@@ -1,0 +1,171 @@
+// Package wire is what crosses the network between a terminal and the console, with its version history.
+// It holds types, bounds and the chain's hash; it never sends, stores or judges anything.
+package wire
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"time"
+
+	"sekisho/internal/policy"
+)
+
+// Version is the protocol's version. A console serves agents two versions back.
+//
+//	1  enrol, events, policy, renew
+const Version = 1
+
+// Bounds that both sides keep to. A message beyond them is refused whole.
+const (
+	MaxBody    = 8 << 20  // bytes of a request's body, after decompression
+	MaxEntries = 500      // records in one batch
+	MaxRecord  = 64 << 10 // bytes of one record
+)
+
+// Header names beside the bodies.
+const (
+	HeaderTime    = "Sekisho-Time"    // console's clock, Unix ms, on every answer
+	HeaderVersion = "Sekisho-Version" // protocol version of the sender
+)
+
+// Paths of the terminals' listener.
+const (
+	PathEnroll = "/agent/v1/enroll"
+	PathRenew  = "/agent/v1/renew"
+	PathEvents = "/agent/v1/events"
+	PathPolicy = "/agent/v1/policy"
+)
+
+// EnrollRequest is the first contact. CSR is PKCS#10 DER; only its key is used.
+type EnrollRequest struct {
+	Version int    `json:"version"`
+	Token   string `json:"token"`
+	CSR     []byte `json:"csr"`
+	Name    string `json:"name"` // host name, for people
+	OS      string `json:"os"`   // runtime.GOOS
+	Arch    string `json:"arch"`
+	Agent   string `json:"agent"` // agent version
+}
+
+// EnrollAnswer is the identity given. Certificates are DER.
+type EnrollAnswer struct {
+	Terminal    string            `json:"terminal"`
+	Certificate []byte            `json:"certificate"`
+	CA          []byte            `json:"ca"`
+	PolicyKeys  map[string][]byte `json:"policy_keys"` // key id -> Ed25519 public key
+}
+
+// RenewRequest asks for a new certificate over the old one's connection.
+type RenewRequest struct {
+	CSR []byte `json:"csr"`
+}
+
+// RenewAnswer carries it; DER.
+type RenewAnswer struct {
+	Certificate []byte `json:"certificate"`
+}
+
+// EventsRequest is a batch of records, oldest first, without holes, and the terminal's status.
+// Without entries it reports the status alone.
+type EventsRequest struct {
+	Version int     `json:"version"`
+	Outbox  string  `json:"outbox"`          // random, new when the journal had to be begun anew
+	First   uint64  `json:"first,omitempty"` // seq of Entries[0]; seqs begin at 1
+	Prev    Hash    `json:"prev,omitempty"`  // chain hash before Entries[0]
+	Entries []Entry `json:"entries,omitempty"`
+	Status  *Status `json:"status,omitempty"`
+}
+
+// Entry is one record as the outbox holds it. Body is the JSON of a Record, byte for byte.
+type Entry struct {
+	Hash Hash            `json:"hash"` // Chain(hash before, seq, Body)
+	Body json.RawMessage `json:"body"`
+}
+
+// EventsAnswer says what is safely stored.
+type EventsAnswer struct {
+	Acked uint64   `json:"acked"`          // every seq up to here is on disk at the console
+	Want  []string `json:"want,omitempty"` // what else the console asks for
+}
+
+// ErrorAnswer is the body of every answer that is not 2xx.
+type ErrorAnswer struct {
+	Error string `json:"error"`          // "cannot …"
+	Hint  string `json:"hint,omitempty"` // what to do
+}
+
+// Kinds of records.
+const (
+	RecordDevice = "device" // Event, Decision, Outcome
+	RecordAgent  = "agent"  // the agent started, stopped, was killed before (Note says which)
+	RecordPolicy = "policy" // a policy revision was applied or refused
+	RecordClock  = "clock"  // the clock was found moved
+	RecordGap    = "gap"    // records were lost on the terminal: Lost says how many
+	RecordGate   = "gate"   // the kernel's gate was shut or opened, or could not be
+)
+
+// Record is event, decision and verified outcome: one line of a terminal's history.
+type Record struct {
+	Kind     string           `json:"kind"`
+	At       time.Time        `json:"at"` // guard's clock
+	Event    *policy.Event    `json:"event,omitempty"`
+	Decision *policy.Decision `json:"decision,omitempty"`
+	Outcome  policy.Outcome   `json:"outcome,omitempty"`
+	Steps    []Step           `json:"steps,omitempty"`   // what was done and seen, in order
+	Request  string           `json:"request,omitempty"` // number the user was told, 8 digits "4821-7730"
+	Told     int              `json:"told,omitempty"`    // sessions in which the user was told
+	Revision int64            `json:"revision,omitempty"`
+	Lost     uint64           `json:"lost,omitempty"`
+	Code     string           `json:"code,omitempty"` // stable word for what a non-device record says, e.g. "started"
+	Note     string           `json:"note,omitempty"` // English detail for the raw facts
+	Boot     string           `json:"boot,omitempty"` // boot id
+}
+
+// Step is one act or look of the hands: Code is a stable word that the console translates.
+type Step struct {
+	At     time.Time `json:"at"`
+	Code   string    `json:"code"`             // seen, decided, deauthorized, authorized, probed, synced, unmounted, unbound, verified, told, failed
+	Detail string    `json:"detail,omitempty"` // raw facts: interface names, paths, counts
+	OK     bool      `json:"ok"`
+}
+
+// Status is the terminal's state now; it replaces the one before.
+type Status struct {
+	At       time.Time  `json:"at"`
+	Agent    string     `json:"agent"`
+	OS       string     `json:"os,omitempty"` // e.g. "Debian GNU/Linux 12"
+	Kernel   string     `json:"kernel,omitempty"`
+	Boot     string     `json:"boot,omitempty"`
+	Revision int64      `json:"revision"` // policy in force
+	Mode     string     `json:"mode"`
+	Gate     string     `json:"gate"` // shut, open, failed, none
+	User     string     `json:"user,omitempty"`
+	Unsent   uint64     `json:"unsent,omitempty"`
+	Devices  []Attached `json:"devices,omitempty"`
+	Faults   []string   `json:"faults,omitempty"` // what the agent cannot do, "cannot …"
+}
+
+// Attached is a device that is plugged in now and what was judged.
+type Attached struct {
+	Device   policy.Device   `json:"device"`
+	Decision policy.Decision `json:"decision"`
+	Outcome  policy.Outcome  `json:"outcome"`
+	Since    time.Time       `json:"since"`
+}
+
+// Hash is a SHA-256 chain hash; in JSON it is lower-case hex.
+type Hash [sha256.Size]byte
+
+// Chain gives the hash of record seq with the given body after the record whose hash is prev.
+func Chain(prev Hash, seq uint64, body []byte) Hash {
+	h := sha256.New()
+	h.Write(prev[:])
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], seq)
+	h.Write(n[:])
+	h.Write(body)
+	var out Hash
+	h.Sum(out[:0])
+	return out
+}
