@@ -1,0 +1,42 @@
+// Package linux holds the files that make the agent a part of a Linux system: its unit, the units that renew
+// the initramfs, and the hooks that carry the shut gate into it. It never writes them; the agent's install does.
+// The gate's udev rules are not among them: they are on a machine only while its policy says enforce.
+package linux
+
+import _ "embed"
+
+var (
+	//go:embed sekisho-agent.service
+	agentUnit []byte
+	//go:embed sekisho-initramfs.service
+	initramfsUnit []byte
+	//go:embed sekisho-dracut.service
+	dracutUnit []byte
+	//go:embed initramfs-hook
+	initramfsHook []byte
+	//go:embed dracut.conf
+	dracutConf []byte
+)
+
+// AgentUnit is the name of the agent's unit.
+const AgentUnit = "sekisho-agent.service"
+
+// File is one file to install.
+type File struct {
+	Path string // absolute
+	Mode uint32
+	Data []byte
+	// Needs is a folder without which the file has no reader and is left out; "" always installs.
+	Needs string
+}
+
+// Files lists what install writes and uninstall removes, in that order. After either, systemd reloads its units.
+func Files() []File {
+	return []File{
+		{Path: "/etc/initramfs-tools/hooks/sekisho", Mode: 0o755, Data: initramfsHook, Needs: "/etc/initramfs-tools"},
+		{Path: "/etc/systemd/system/sekisho-initramfs.service", Mode: 0o644, Data: initramfsUnit, Needs: "/etc/initramfs-tools"},
+		{Path: "/etc/dracut.conf.d/90-sekisho.conf", Mode: 0o644, Data: dracutConf, Needs: "/etc/dracut.conf.d"},
+		{Path: "/etc/systemd/system/sekisho-dracut.service", Mode: 0o644, Data: dracutUnit, Needs: "/etc/dracut.conf.d"},
+		{Path: "/etc/systemd/system/" + AgentUnit, Mode: 0o644, Data: agentUnit},
+	}
+}
