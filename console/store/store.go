@@ -48,6 +48,7 @@ type Event struct {
 	Received     time.Time
 	Violation    bool
 	Severity     string // alarm, warning, notice, info
+	Mark         string // "future": its time is ahead of the console's clock; "unreadable"; "" nothing to say
 	Handling     Handling
 	Record       wire.Record
 }
@@ -130,6 +131,7 @@ type GrantFilter struct {
 	State    string // "" all, running, coming, over (ended or revoked)
 	Terminal string
 	Limit    int
+	Now      time.Time // the moment that State is about; zero is this one
 }
 
 // Token is a one-time enrolment code; only its hash is kept.

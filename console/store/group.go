@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// insertRows is how many records one statement inserts; the rest of a batch goes one by one.
+const insertRows = 20
+
+const insertColumns = 18
+
+// groupStatements are prepared once on the writing connection.
+type groupStatements struct {
+	find, others, begin, head *sql.Stmt
+	hashes, fault             *sql.Stmt
+	insertOne, insertMany     *sql.Stmt
+	touchContact, touchStatus *sql.Stmt
+}
+
+func (g *groupStatements) prepare(ctx context.Context, db *sql.DB) error {
+	var failed error
+	stmt := func(query string) *sql.Stmt {
+		s, err := db.PrepareContext(ctx, query)
+		failed = errors.Join(failed, err)
+		return s
+	}
+	g.find = stmt(`SELECT id, last, head FROM journals WHERE terminal = $1 AND outbox = $2`)
+	g.others = stmt(`SELECT COUNT(*) FROM journals WHERE terminal = $1 AND outbox <> $2`)
+	g.begin = stmt(`INSERT INTO journals (terminal, outbox, last, head, begun_at) VALUES ($1, $2, 0, $3, $4) RETURNING id`)
+	g.head = stmt(`UPDATE journals SET last = $1, head = $2 WHERE id = $3`)
+	g.hashes = stmt(`SELECT seq, hash FROM events WHERE journal = $1 AND seq BETWEEN $2 AND $3`)
+	g.fault = stmt(`INSERT INTO faults (journal, seq, code, hash, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (journal, seq, code) DO NOTHING`)
+	g.insertOne = stmt(insertText(1))
+	g.insertMany = stmt(insertText(insertRows))
+	g.touchContact = stmt(`UPDATE terminals SET last_contact = $1 WHERE id = $2 AND last_contact < $1`)
+	g.touchStatus = stmt(`UPDATE terminals SET last_contact = $1, applied = $2, agent = $3, status = $4 WHERE id = $5`)
+	return failed
+}
+
+// insertText is one statement for n records.
+func insertText(n int) string {
+	var b strings.Builder
+	b.WriteString(`INSERT INTO events (terminal, journal, seq, hash, chain_ok, received_at, at, kind, what, outcome,
+		violation, severity, username, serial, device, grant_id, mark, body) VALUES `)
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		for c := range insertColumns {
+			fmt.Fprintf(&b, "%c$%d", "(,"[min(c, 1)], i*insertColumns+c+1)
+		}
+		b.WriteByte(')')
+	}
+	return b.String()
+}
+
+// groupTx is the prepared statements within one transaction.
+type groupTx struct {
+	*groupStatements
+	tx *sql.Tx
+}
+
+func (g *groupStatements) in(tx *sql.Tx) *groupTx { return &groupTx{g, tx} }
+
+func (s *groupTx) exec(q *sql.Stmt, args ...any) (sql.Result, error) {
+	return s.tx.Stmt(q).Exec(args...)
+}
+func (s *groupTx) row(q *sql.Stmt, args ...any) *sql.Row { return s.tx.Stmt(q).QueryRow(args...) }
+func (s *groupTx) query(q *sql.Stmt, args ...any) (*sql.Rows, error) {
+	return s.tx.Stmt(q).Query(args...)
+}
+
+func (s *groupTx) insert(journal int64, terminal string, rows []row) error {
+	for len(rows) > 0 {
+		n, stmt := 1, s.insertOne
+		if len(rows) >= insertRows {
+			n, stmt = insertRows, s.insertMany
+		}
+		args := make([]any, 0, n*insertColumns)
+		for i := range rows[:n] {
+			args = rows[i].values(args, journal, terminal)
+		}
+		if _, err := s.exec(stmt, args...); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// values appends the columns in the order of insertText.
+func (r *row) values(to []any, journal int64, terminal string) []any {
+	return append(to, terminal, journal, int64(r.seq), r.hash[:], flag(r.chainOK), r.received, r.at, r.kind, r.what, r.outcome,
+		flag(r.violation), r.severity, r.user, r.serial, r.device, r.grant, r.mark, r.body)
+}
+
+// touch notes the contact and, when given, the terminal's status.
+func (s *groupTx) touch(b *batch) error {
+	if b.status == nil {
+		_, err := s.exec(s.touchContact, ms(b.now), b.terminal)
+		return err
+	}
+	text, err := json.Marshal(b.status)
+	if err != nil {
+		return fmt.Errorf("cannot store status: %w", err)
+	}
+	if len(text) > maxStatus {
+		return fmt.Errorf("%w: a status of %d bytes", ErrInvalid, len(text))
+	}
+	res, err := s.exec(s.touchStatus, ms(b.now), b.status.Revision, clean(b.status.Agent), string(text), b.terminal)
+	return changed(res, err, ErrNotFound)
+}

@@ -1,0 +1,90 @@
+package store
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sekisho/internal/policy"
+	"sekisho/internal/wire"
+)
+
+var noon = time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
+
+func tokyo(t testing.TB) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("Asia/Tokyo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
+}
+
+// open gives an empty database with one group and its policy.
+func open(t testing.TB) *DB {
+	t.Helper()
+	db := reopen(t, filepath.Join(t.TempDir(), "console.db"))
+	must(t, db.PutGroup(t.Context(), "default", "既定", "test", noon))
+	_, err := db.PutGroupPolicy(t.Context(), GroupPolicy{Group: "default", By: "test", Reason: "first",
+		Control: policy.Control{Mode: policy.ModeAudit}}, 0, noon)
+	must(t, err)
+	return db
+}
+
+func reopen(t testing.TB, path string) *DB {
+	t.Helper()
+	db, err := Open(t.Context(), path, tokyo(t))
+	must(t, err)
+	t.Cleanup(func() { must(t, db.Close()) })
+	return db
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// enrol adds a terminal by a code of its own.
+func enrol(t testing.TB, db *DB, id string) {
+	t.Helper()
+	code := [32]byte{}
+	copy(code[:], id)
+	must(t, db.PutToken(t.Context(), Token{Hash: code, Group: "default", By: "test", ExpiresAt: noon.Add(time.Hour)}, noon))
+	must(t, db.Enroll(t.Context(), code, Terminal{ID: id, Name: "PC-" + id, OS: "linux"}, Certificate{Serial: "s-" + id}, noon))
+}
+
+// stick is the record of a stick that was blocked.
+func stick(serial string) wire.Record {
+	return wire.Record{
+		Kind: wire.RecordDevice, At: noon, Outcome: policy.OutcomeBlocked, Revision: 1,
+		Event: &policy.Event{What: policy.EventAttach, User: "suzuki", Device: policy.Device{
+			ID: "1-2", Bus: policy.BusUSB, Kinds: []policy.Kind{policy.KindStorage}, Vendor: "0781", Product: "5583", Serial: serial,
+			Manufacturer: "SanDisk", Name: "Ultra Fit", Digest: strings.Repeat("ab", 32), Port: "1-2",
+		}},
+		Decision: &policy.Decision{Action: policy.ActionBlock, Mode: policy.ModeEnforce, Rule: "default"},
+	}
+}
+
+// journalOf writes records as a terminal's outbox would.
+type journalOf struct {
+	outbox string
+	seq    uint64
+	prev   wire.Hash
+}
+
+func (j *journalOf) batch(t testing.TB, records ...wire.Record) wire.EventsRequest {
+	t.Helper()
+	req := wire.EventsRequest{Version: wire.Version, Outbox: j.outbox, First: j.seq + 1, Prev: j.prev}
+	for _, r := range records {
+		body, err := json.Marshal(r)
+		must(t, err)
+		j.seq++
+		j.prev = wire.Chain(j.prev, j.seq, body)
+		req.Entries = append(req.Entries, wire.Entry{Hash: j.prev, Body: body})
+	}
+	return req
+}
