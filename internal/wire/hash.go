@@ -11,15 +11,19 @@ func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 // MarshalText gives lower-case hex.
 func (h Hash) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h[:]), nil }
 
-// UnmarshalText reads hex of exactly 32 bytes; empty text is the zero hash.
+// UnmarshalText reads hex of exactly 32 bytes; empty text is the zero hash. What it cannot read leaves h as it was.
 func (h *Hash) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*h = Hash{}
 		return nil
 	}
-	if hex.DecodedLen(len(text)) != len(h) {
+	if len(text) != hex.EncodedLen(len(h)) {
 		return fmt.Errorf("cannot read hash: %d characters instead of %d", len(text), hex.EncodedLen(len(h)))
 	}
-	_, err := hex.Decode(h[:], text)
-	return err
+	var read Hash
+	if _, err := hex.Decode(read[:], text); err != nil {
+		return fmt.Errorf("cannot read hash: %w", err)
+	}
+	*h = read
+	return nil
 }

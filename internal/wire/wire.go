@@ -72,12 +72,13 @@ type EventsRequest struct {
 	Version int     `json:"version"`
 	Outbox  string  `json:"outbox"`          // random, new when the journal had to be begun anew
 	First   uint64  `json:"first,omitempty"` // seq of Entries[0]; seqs begin at 1
-	Prev    Hash    `json:"prev,omitempty"`  // chain hash before Entries[0]
+	Prev    Hash    `json:"prev,omitzero"`   // chain hash before Entries[0]
 	Entries []Entry `json:"entries,omitempty"`
 	Status  *Status `json:"status,omitempty"`
 }
 
-// Entry is one record as the outbox holds it. Body is the JSON of a Record, byte for byte.
+// Entry is one record as the outbox holds it. Body is the JSON of a Record, byte for byte: it must come from
+// json.Marshal, because the encoder around it rewrites <, >, &, U+2028 and spaces that another writer leaves, and the hash would break.
 type Entry struct {
 	Hash Hash            `json:"hash"` // Chain(hash before, seq, Body)
 	Body json.RawMessage `json:"body"`
