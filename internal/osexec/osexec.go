@@ -15,7 +15,8 @@ import (
 // Limits of every run.
 const (
 	DefaultTimeout = 10 * time.Second
-	maxOutput      = 1 << 20 // bytes kept of stdout and of stderr each
+	maxOutput      = 1 << 20 // bytes kept of stdout
+	maxComplaint   = 2 << 10 // bytes kept of stderr, which becomes part of an error
 )
 
 // ErrMissing says that the program is not installed on this system.
@@ -44,12 +45,23 @@ func Run(ctx context.Context, p Program, o Options, args ...string) ([]byte, err
 	cmd.Env = append([]string{"LC_ALL=C.UTF-8"}, o.Env...)
 	cmd.WaitDelay = time.Second // a grandchild that holds stdout open must not hold us
 	setUser(cmd, o)
-	out, errOut := &bounded{}, &bounded{}
-	cmd.Stdout, cmd.Stderr = out, errOut
+	out, complaint := &bounded{limit: maxOutput}, &bounded{limit: maxComplaint}
+	cmd.Stdout, cmd.Stderr = out, complaint
 	if err := cmd.Run(); err != nil {
-		return out.Bytes(), fmt.Errorf("cannot run %s: %w: %s", p, err, bytes.TrimSpace(errOut.Bytes()))
+		return out.Bytes(), explain(ctx, p, err, complaint)
 	}
 	return out.Bytes(), nil
+}
+
+// explain says that time was up where exec only says "signal: killed", and adds what the program complained of.
+func explain(ctx context.Context, p Program, err error, complaint *bounded) error {
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if text := bytes.TrimSpace(complaint.Bytes()); len(text) > 0 {
+		return fmt.Errorf("cannot run %s: %w: %s", p, err, text)
+	}
+	return fmt.Errorf("cannot run %s: %w", p, err)
 }
 
 // Has says whether a listed program is installed.
@@ -74,12 +86,18 @@ func orDefault(d time.Duration) time.Duration {
 	return d
 }
 
-// bounded keeps the first maxOutput bytes and swallows the rest, so that a chatty program neither blocks nor fills memory.
-type bounded struct{ bytes.Buffer }
+// bounded keeps the first bytes and swallows the rest, so that a chatty program neither blocks nor fills memory.
+// The buffer is not embedded: its ReadFrom would take everything.
+type bounded struct {
+	kept  bytes.Buffer
+	limit int
+}
 
 func (b *bounded) Write(p []byte) (int, error) {
-	if room := maxOutput - b.Len(); room > 0 {
-		b.Buffer.Write(p[:min(room, len(p))])
+	if room := b.limit - b.kept.Len(); room > 0 {
+		b.kept.Write(p[:min(room, len(p))])
 	}
 	return len(p), nil
 }
+
+func (b *bounded) Bytes() []byte { return b.kept.Bytes() }
