@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +93,39 @@ func TestEveryFaultIsNamedByItsField(t *testing.T) {
 		if problems[0].Text.JA == "" || problems[0].Text.EN == "" {
 			t.Errorf("%s is not explained in both languages", path)
 		}
+	}
+}
+
+func TestAListThatIsTooLongIsOneFaultAndNotThousands(t *testing.T) {
+	for path, spoil := range map[string]func(*Policy){
+		"removable_media.rules": func(p *Policy) { p.RemovableMedia.Rules = make([]Rule, MaxRules+1) },
+		"clauses": func(p *Policy) {
+			for i := range MaxClauses {
+				p.Clauses[fmt.Sprint(i)] = Clause{}
+			}
+		},
+		"removable_media.rules[1].match.kind": func(p *Policy) { p.RemovableMedia.Rules[1].Match.Kind = make([]Kind, maxList+1) },
+	} {
+		p := whole()
+		spoil(p)
+		if problems := p.Validate(); len(problems) != 1 || problems[0].Path != path {
+			t.Errorf("%s: %d problems, first %+v", path, len(problems), problems[:min(1, len(problems))])
+		}
+	}
+}
+
+func TestAWordThatIsNoActionOrModeKeepsTheGateShut(t *testing.T) {
+	p := whole()
+	p.RemovableMedia = Control{Mode: "strict", Rules: []Rule{{ID: "x", Action: ActionReadOnly}}}
+	if d := Decide(p, Event{Device: Device{Kinds: []Kind{KindPrinter}}}, day); d.Do() != ActionBlock || d.Rule != "x" {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestATextFallsBackToJapanese(t *testing.T) {
+	both, one := Text{JA: "禁止", EN: "deny"}, Text{JA: "禁止"}
+	if both.In("en") != "deny" || both.In("ja") != "禁止" || both.In("") != "禁止" || one.In("en") != "禁止" {
+		t.Errorf("%q %q", both, one)
 	}
 }
 
