@@ -6,8 +6,9 @@ import "slices"
 // and alternate setting. It never looks at a name, and never at which driver happens to be bound:
 // what no driver takes today is a tether with the next kernel.
 //
-// BUG: Android before 9 speaks MTP over ff/ff/00, which network cards use too; such a phone is
-// KindVendor here. Only its interface string ("MTP") gives it away, and that is the sensor's to read.
+// BUG: older Android kernels speak MTP over a vendor-specific interface (drivers/usb/gadget/function/f_mtp.c: mostly
+// ff/ff/00), which other devices use too; such a telephone is KindVendor here. Only its interface string ("MTP")
+// or its Microsoft descriptor gives it away, and that is the sensor's to read.
 func KindsOf(device Interface, interfaces []Interface) []Kind {
 	if len(interfaces) == 0 {
 		return []Kind{KindUnknown} // nothing was readable, or it hides what it is
@@ -137,7 +138,7 @@ func applicationKind(i Interface) Kind {
 }
 
 // vendorKinds knows one vendor-specific triplet: Android's debug bridge and fastboot, ff/42,
-// both of which copy files (AOSP adb/daemon/usb_ffs.cpp: ADB_CLASS, ADB_SUBCLASS).
+// both of which copy files (AOSP adb/adb.h: ADB_CLASS, ADB_SUBCLASS).
 func vendorKinds(i Interface) []Kind {
 	if i.Subclass == 0x42 {
 		return []Kind{KindPortable, KindVendor}
