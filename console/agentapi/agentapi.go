@@ -1,0 +1,82 @@
+// Package agentapi is the terminals' side of the console: enrolment, events up, policy down, renewal.
+// It never shows anything to people, and never believes what a terminal says about who it is.
+package agentapi
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sekisho/console/store"
+	"sekisho/internal/wire"
+)
+
+// Documents composes and signs a terminal's policy.
+type Documents interface {
+	Document(ctx context.Context, terminal string, now time.Time) (body []byte, revision int64, err error)
+}
+
+// Options is everything an API needs.
+type Options struct {
+	DB         *store.DB
+	CA         *CA
+	Documents  Documents
+	PolicyKeys map[string][]byte // key id -> Ed25519 public key, pinned by terminals at enrolment
+	Log        zerolog.Logger
+	Now        func() time.Time
+	Hold       time.Duration // how long a policy request hangs at most; 0 is five minutes
+	Look       time.Duration // how often a hanging request looks for itself; 0 is half a minute
+}
+
+// API answers terminals. It keeps no truth in memory: any replica can answer any terminal.
+type API struct {
+	Options
+	mux     http.Handler
+	guesses limiter       // wrong enrolment codes
+	renews  limiter       // certificates asked for
+	decode  chan struct{} // batches that are in memory at the same time
+	release chan struct{} // closed when the console stops
+	once    sync.Once
+}
+
+// maxDecoding bounds memory: so many batches of wire.MaxBody at most are read at the same time.
+const maxDecoding = 16
+
+// New builds the handler of the terminals' listener; serve it with CA.TerminalTLS.
+func New(o Options) *API {
+	if o.Hold == 0 {
+		o.Hold = 5 * time.Minute
+	}
+	if o.Look == 0 {
+		o.Look = 30 * time.Second
+	}
+	a := &API{Options: o, decode: make(chan struct{}, maxDecoding), release: make(chan struct{})}
+	a.guesses = limiter{each: 10, all: 200, within: 10 * time.Minute}
+	a.renews = limiter{each: 5, all: 100_000, within: time.Hour}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+wire.PathEnroll, a.enroll)
+	mux.HandleFunc("POST "+wire.PathEvents, a.known(a.events))
+	mux.HandleFunc("GET "+wire.PathPolicy, a.known(a.policy))
+	mux.HandleFunc("POST "+wire.PathRenew, a.known(a.renew))
+	mux.HandleFunc("/", a.nothing)
+	a.mux = mux
+	return a
+}
+
+// ServeHTTP answers one request; every answer carries the console's clock.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set(wire.HeaderTime, strconv.FormatInt(a.Now().UnixMilli(), 10))
+	w.Header().Set(wire.HeaderVersion, strconv.Itoa(wire.Version))
+	a.mux.ServeHTTP(w, r)
+}
+
+// Release lets every hanging request answer, so that the console can stop.
+func (a *API) Release() { a.once.Do(func() { close(a.release) }) }
+
+func (a *API) nothing(w http.ResponseWriter, _ *http.Request) {
+	refuse(w, http.StatusNotFound, "cannot answer: there is no such call", "is the agent newer than this console?")
+}

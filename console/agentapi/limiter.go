@@ -1,0 +1,46 @@
+package agentapi
+
+import (
+	"sync"
+	"time"
+)
+
+// limiter counts tries by key and over all within a window. It bounds guessing, not truth:
+// each replica counts for itself.
+type limiter struct {
+	each, all int
+	within    time.Duration
+
+	mu    sync.Mutex
+	since time.Time
+	by    map[string]int
+	total int
+}
+
+// maxKeys bounds memory; behind it all keys are one.
+const maxKeys = 10_000
+
+// open says whether a key may try; it counts nothing.
+func (l *limiter) open(key string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.turn(now)
+	return l.total < l.all && l.by[key] < l.each
+}
+
+// count notes one try.
+func (l *limiter) count(key string, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.turn(now)
+	if len(l.by) < maxKeys {
+		l.by[key]++
+	}
+	l.total++
+}
+
+func (l *limiter) turn(now time.Time) {
+	if l.by == nil || now.Sub(l.since) >= l.within || now.Before(l.since) {
+		l.since, l.by, l.total = now, map[string]int{}, 0
+	}
+}
