@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"sekisho/console/store"
+)
+
+// defaultState is where the console lives.
+const defaultState = "/var/lib/sekisho-console"
+
+// tokenFlags are those of the token command.
+type tokenFlags struct {
+	group, note string
+	valid       time.Duration
+}
+
+const maxTokenLife = 30 * 24 * time.Hour
+
+// parse reads a command's flags and runs it.
+func (c command) parse(ctx context.Context, args []string, out, errs io.Writer) error {
+	set := flag.NewFlagSet("sekisho-console "+c.name, flag.ContinueOnError)
+	set.SetOutput(errs)
+	set.Usage = func() {
+		fmt.Fprintf(set.Output(), "usage: sekisho-console %s [flags] %s\n\n%s.\n\n", c.name, c.args, c.about)
+		set.PrintDefaults()
+	}
+	k := call{flags: set, out: out, err: errs}
+	set.StringVar(&k.state, "state", defaultState, "folder with the database, keys and console.yaml")
+	if c.name == "token" {
+		set.String("group", "default", "group that the terminal will belong to")
+		set.Duration("valid", 24*time.Hour, "how long the code can be used")
+		set.String("note", "", "what it is for")
+	}
+	if wantsHelp(args) {
+		set.SetOutput(out)
+	}
+	if err := set.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return errUsage
+	}
+	k.args = set.Args()
+	if want := len(c.args) > 0; want != (len(k.args) == 1) || len(k.args) > 1 {
+		set.Usage()
+		return errUsage
+	}
+	return c.run(ctx, k)
+}
+
+func wantsHelp(args []string) bool {
+	for _, a := range args {
+		if a == "--help" || a == "-help" || a == "-h" {
+			return true
+		}
+	}
+	return false
+}
+
+func printVersion(_ context.Context, c call) error {
+	_, err := fmt.Fprintln(c.out, "sekisho-console", version)
+	return err
+}
+
+// openAll opens what every command but version needs.
+func openAll(ctx context.Context, c call) (*house, error) {
+	h, err := openHouse(c.state, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return h, h.openDB(ctx)
+}
+
+func setup(ctx context.Context, c call) error {
+	h, err := openAll(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	link, err := h.setupLink(ctx, time.Now())
+	if errors.Is(err, store.ErrConflict) {
+		return hint(errors.New("cannot set up: an administrator exists"), "sign in at "+h.peopleURL())
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "%s\n  valid for one hour, once\n", link)
+	return nil
+}
+
+func token(ctx context.Context, c call) error {
+	f, err := readTokenFlags(c.flags)
+	if err != nil {
+		return err
+	}
+	h, err := openAll(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	now := time.Now()
+	code := rand.Text()
+	err = h.db.PutToken(ctx, store.Token{Hash: sha256.Sum256([]byte(code)), Group: f.group, Note: f.note, By: "command line", ExpiresAt: now.Add(f.valid)}, now)
+	if errors.Is(err, store.ErrConflict) {
+		return fmt.Errorf("cannot make a code: there is no group %q", f.group)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "%s\n\nsekisho-agent install --server %s --token %s --fingerprint %s\n", code, h.agentURL(), code, h.ca.Fingerprint())
+	return nil
+}
+
+func readTokenFlags(set *flag.FlagSet) (f tokenFlags, err error) {
+	f.group, f.note = set.Lookup("group").Value.String(), set.Lookup("note").Value.String()
+	f.valid, err = time.ParseDuration(set.Lookup("valid").Value.String())
+	if err == nil && (f.valid <= 0 || f.valid > maxTokenLife) {
+		err = fmt.Errorf("cannot make a code that is valid for %s: at most %s", f.valid, maxTokenLife)
+	}
+	return f, err
+}
+
+func backup(ctx context.Context, c call) error {
+	path := c.args[0]
+	if _, err := os.Lstat(path); err == nil {
+		return hint(fmt.Errorf("cannot back up: %s exists", path), "name a file that does not exist yet")
+	}
+	h, err := openAll(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	if err := h.db.Backup(ctx, path); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "%s\n  the keys are not in it: keep ca.key and policy.key of %s apart\n", path, c.state)
+	return nil
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sekisho/console/agentapi"
+	"sekisho/console/store"
+	"sekisho/internal/durable"
+	"sekisho/internal/policy"
+)
+
+// setupLife is how long a setup link can be used.
+const setupLife = time.Hour
+
+// house is what lies in the state folder.
+type house struct {
+	state  string
+	config config
+	zone   *time.Location
+	ca     *agentapi.CA
+	key    ed25519.PrivateKey // signs policies
+	db     *store.DB
+}
+
+// openHouse reads the folder, and makes on first start what is missing, for this user only.
+func openHouse(state string, now func() time.Time) (*house, error) {
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return nil, hint(fmt.Errorf("cannot make the state folder: %w", err), "choose another folder with --state, or run as its owner")
+	}
+	if err := writable(state); err != nil {
+		return nil, hint(fmt.Errorf("cannot write in the state folder %s: %w", state, err), "choose another folder with --state, or run as its owner")
+	}
+	h := &house{state: state}
+	var err error
+	if h.config, err = readConfig(state); err != nil {
+		return nil, err
+	}
+	if h.zone, err = time.LoadLocation(h.config.TimeZone); err != nil {
+		return nil, fmt.Errorf("cannot use time zone: %w", err)
+	}
+	if h.ca, err = agentapi.OpenCA(state, now()); err != nil {
+		return nil, hint(err, "put ca.key and ca.crt back from where they are kept; with new ones every terminal must enrol again")
+	}
+	if h.key, err = policyKey(h.config.PolicyKey); err != nil {
+		return nil, hint(err, "put the key back from where it is kept; terminals accept no other")
+	}
+	return h, nil
+}
+
+func writable(dir string) error {
+	f, err := os.CreateTemp(dir, ".writable-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// policyKey reads the signing key, and makes one when there is none.
+func policyKey(path string) (ed25519.PrivateKey, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return makePolicyKey(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the policy key: %w", err)
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, fmt.Errorf("cannot read the policy key %s: it is damaged", path)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the policy key %s: %w", path, err)
+	}
+	own, ok := key.(ed25519.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("cannot use the policy key %s: it is not an Ed25519 key", path)
+	}
+	return own, nil
+}
+
+func makePolicyKey(path string) (ed25519.PrivateKey, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make the policy key: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make the policy key: %w", err)
+	}
+	return key, durable.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+}
+
+// openDB opens the database and lays the first group into an empty one.
+func (h *house) openDB(ctx context.Context) (err error) {
+	path := filepath.Join(h.state, "console.db")
+	if h.db, err = store.Open(ctx, path, h.zone); err != nil {
+		return hint(err, dbHint(err))
+	}
+	groups, err := h.db.Groups(ctx)
+	if err != nil || len(groups) > 0 && groups[0].Version > 0 {
+		return err
+	}
+	return h.firstGroup(ctx, time.Now())
+}
+
+func dbHint(err error) string {
+	switch {
+	case errors.Is(err, store.ErrNewer):
+		return "run the version that wrote it, or a newer one"
+	case errors.Is(err, store.ErrFull):
+		return "make room on the disk of the state folder"
+	case errors.Is(err, store.ErrDamaged):
+		return "keep the file and restore the newest backup in its place"
+	}
+	return "is the state folder this user's, and its disk healthy?"
+}
+
+// firstGroup starts in audit: it records what would be done and touches nothing.
+func (h *house) firstGroup(ctx context.Context, now time.Time) error {
+	if err := h.db.PutGroup(ctx, "default", "既定", "setup", now); err != nil {
+		return err
+	}
+	_, err := h.db.PutGroupPolicy(ctx, store.GroupPolicy{
+		Group: "default", Control: policy.DefaultControl(policy.ModeAudit), Reason: "初期設定", By: "setup",
+	}, 0, now)
+	if errors.Is(err, store.ErrConflict) {
+		return nil // another process was first
+	}
+	return err
+}
+
+// Close closes the database.
+func (h *house) Close() error {
+	if h.db == nil {
+		return nil
+	}
+	return h.db.Close()
+}
+
+// setupLink makes a new link; the one before is void.
+func (h *house) setupLink(ctx context.Context, now time.Time) (string, error) {
+	secret := rand.Text()
+	if err := h.db.PutSetup(ctx, sha256.Sum256([]byte(secret)), now.Add(setupLife)); err != nil {
+		return "", err
+	}
+	return h.peopleURL() + "/setup/" + secret, nil
+}
+
+func (h *house) peopleURL() string { return h.url(h.config.People) }
+
+func (h *house) agentURL() string { return h.url(h.config.Terminals) }
+
+func (h *house) url(address string) string {
+	_, port, err := net.SplitHostPort(address) // config.check has seen it
+	if err != nil {
+		return "https://" + h.config.Names[0]
+	}
+	return "https://" + net.JoinHostPort(h.config.Names[0], port)
+}

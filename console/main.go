@@ -1,0 +1,112 @@
+// Command sekisho-console is the central server: it keeps what terminals report and publishes what they shall do.
+// This package wires the parts together; it never does their work.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // the office's time zone, also where the system has no zones
+)
+
+// version is set by the linker.
+var version = "development"
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitFault = 1
+	exitUsage = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// command is one word of the command line.
+type command struct {
+	name, args, about string
+	run               func(ctx context.Context, c call) error
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "", "run the console until it is told to stop", serve},
+		{"setup", "", "print a one-time link that makes the first administrator", setup},
+		{"token", "", "print a one-time code that enrols one terminal", token},
+		{"backup", "FILE", "write a whole copy of the database, also while the console runs", backup},
+		{"version", "", "print the version", printVersion},
+	}
+}
+
+// call is what a command is given.
+type call struct {
+	state    string
+	args     []string
+	flags    *flag.FlagSet
+	out, err io.Writer
+}
+
+// errUsage says that the command line was wrong and has been explained.
+var errUsage = errors.New("usage")
+
+// hinted is an error with what to do about it.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+func hint(err error, text string) error { return hinted{err, text} }
+
+func run(ctx context.Context, args []string, out, errs io.Writer) int {
+	err := dispatch(ctx, args, out, errs)
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case errors.Is(err, errUsage):
+		return exitUsage
+	}
+	fmt.Fprintln(errs, "sekisho-console:", err)
+	if h := (hinted{}); errors.As(err, &h) {
+		fmt.Fprintln(errs, "  →", h.hint)
+	}
+	return exitFault
+}
+
+func dispatch(ctx context.Context, args []string, out, errs io.Writer) error {
+	if len(args) == 0 {
+		usage(errs)
+		return errUsage
+	}
+	if a := args[0]; a == "--help" || a == "-h" || a == "-help" || a == "help" {
+		usage(out)
+		return nil
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return c.parse(ctx, args[1:], out, errs)
+		}
+	}
+	fmt.Fprintf(errs, "sekisho-console: there is no command %q\n\n", args[0])
+	usage(errs)
+	return errUsage
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "usage: sekisho-console COMMAND [flags]")
+	fmt.Fprintln(w)
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.about)
+	}
+	fmt.Fprintln(w, "\nsekisho-console COMMAND --help tells the flags.")
+}

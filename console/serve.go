@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	stdlog "log"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sekisho/console/agentapi"
+	"sekisho/console/carryout"
+	"sekisho/console/store"
+	"sekisho/internal/seal"
+)
+
+// stopWithin is how long answers under way may take when the console stops.
+const stopWithin = 10 * time.Second
+
+// serve: folder → database → office → two handlers → two listeners.
+func serve(ctx context.Context, c call) error {
+	log := zerolog.New(c.err).With().Timestamp().Logger()
+	h, err := openHouse(c.state, time.Now)
+	if err != nil {
+		return err
+	}
+	if err := h.openDB(ctx); err != nil {
+		return err
+	}
+	defer h.Close()
+	cert, err := h.ca.Server(h.state, h.config.Names, time.Now)
+	if err != nil {
+		return err
+	}
+	office := carryout.New(carryout.Options{DB: h.db, Key: h.key, Zone: h.zone})
+	terminals := agentapi.New(agentapi.Options{
+		DB: h.db, CA: h.ca, Documents: office, PolicyKeys: publicKeys(h.key), Log: log, Now: time.Now,
+	})
+	people, err := pages(h, office, log)
+	if err != nil {
+		return err
+	}
+	servers := []*server{
+		listening(h.config.Terminals, terminals, h.ca.TerminalTLS(cert), log),
+		listening(h.config.People, people, h.ca.PeopleTLS(cert), log),
+	}
+	servers[0].http.RegisterOnShutdown(terminals.Release)
+	if err := bind(servers); err != nil {
+		return err
+	}
+	if err := greet(ctx, c, h); err != nil {
+		return err
+	}
+	log.Info().Str("people", h.config.People).Str("terminals", h.config.Terminals).Str("version", version).Msg("console is running")
+	return runAll(ctx, servers, log)
+}
+
+func publicKeys(key ed25519.PrivateKey) map[string][]byte {
+	pub := key.Public().(ed25519.PublicKey)
+	return map[string][]byte{seal.KeyID(pub): pub}
+}
+
+// greet tells who starts the console for the first time where to go on.
+func greet(ctx context.Context, c call, h *house) error {
+	link, err := h.setupLink(ctx, time.Now())
+	if errors.Is(err, store.ErrConflict) {
+		return nil // there is an administrator
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "Make the first administrator here (once, within one hour):\n  %s\nFingerprint of this console's CA:\n  %s\n", link, h.ca.Fingerprint())
+	return nil
+}
+
+// server is one listener and what answers on it.
+type server struct {
+	http     *http.Server
+	tls      *tls.Config
+	listener net.Listener
+}
+
+// listening has no limit for a whole request, because a terminal's policy request hangs; each call that reads
+// a body has its own.
+func listening(address string, h http.Handler, t *tls.Config, log zerolog.Logger) *server {
+	return &server{tls: t, http: &http.Server{
+		Addr: address, Handler: h, TLSConfig: t, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 32 << 10, ErrorLog: stdlog.New(quiet{log}, "", 0),
+	}}
+}
+
+// quiet takes what the HTTP server says about broken connections.
+type quiet struct{ log zerolog.Logger }
+
+func (q quiet) Write(b []byte) (int, error) {
+	q.log.Debug().Bytes("detail", b).Msg("connection")
+	return len(b), nil
+}
+
+// bind opens every port before anything is answered on one.
+func bind(servers []*server) error {
+	for _, s := range servers {
+		l, err := net.Listen("tcp", s.http.Addr)
+		if err != nil {
+			closeAll(servers)
+			return hint(fmt.Errorf("cannot listen on %s: %w", s.http.Addr, err), bindHint(err))
+		}
+		s.listener = l
+	}
+	return nil
+}
+
+func bindHint(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "is the console running already? else choose another port in console.yaml"
+	case errors.Is(err, syscall.EACCES):
+		return "ports below 1024 need rights; choose a higher one in console.yaml"
+	}
+	return "check the address in console.yaml"
+}
+
+func closeAll(servers []*server) {
+	for _, s := range servers {
+		if s.listener != nil {
+			s.listener.Close()
+		}
+	}
+}
+
+// runAll serves until ctx ends or one server fails; then all of them finish what is under way.
+func runAll(ctx context.Context, servers []*server, log zerolog.Logger) error {
+	ended := make(chan error, len(servers))
+	for _, s := range servers {
+		go func() { ended <- s.http.ServeTLS(s.listener, "", "") }()
+	}
+	var failed error
+	select {
+	case <-ctx.Done():
+		log.Info().Msg("console is stopping")
+	case failed = <-ended:
+	}
+	over, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	for _, s := range servers {
+		if err := s.http.Shutdown(over); err != nil {
+			s.http.Close()
+		}
+	}
+	return failed
+}
