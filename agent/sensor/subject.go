@@ -55,7 +55,7 @@ func usbAbove(parts []string) (subject, bool) {
 func busAt(parts []string, i int) string {
 	name, parent := parts[i], parts[i-1]
 	switch {
-	case isUSBDevice(name) && (isUSBDevice(parent) || numbered(parent, "usb")):
+	case isUSBDevice(name) && usbChild(name, parent):
 		return policy.BusUSB
 	case strings.HasPrefix(name, parent+":") && numbered(parent, "mmc"):
 		return policy.BusMMC
@@ -74,6 +74,13 @@ func busAt(parts []string, i int) string {
 func isUSBDevice(name string) bool {
 	bus, ports, ok := strings.Cut(name, "-")
 	return ok && digits(bus) && all(strings.Split(ports, "."), digits)
+}
+
+// usbChild: 1-2 sits on usb1, and 1-2.3 on 1-2.
+func usbChild(name, parent string) bool {
+	bus, root := strings.CutPrefix(parent, "usb")
+	return root && strings.HasPrefix(name, bus+"-") && !strings.Contains(name, ".") ||
+		strings.HasPrefix(name, parent+".")
 }
 
 // isSCSIDevice accepts host:channel:target:lun.

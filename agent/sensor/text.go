@@ -96,7 +96,7 @@ func cut(s string, max int) string {
 
 // names lists a folder; what cannot be listed is empty.
 func (t tree) names(dir string) []string {
-	entries, err := fs.ReadDir(t, dir)
+	entries, err := fs.ReadDir(t.FS, dir)
 	if err != nil {
 		return nil
 	}
@@ -108,13 +108,13 @@ func (t tree) names(dir string) []string {
 }
 
 func (t tree) exists(name string) bool {
-	_, err := fs.Stat(t, name)
+	_, err := fs.Stat(t.FS, name)
 	return err == nil
 }
 
 // real follows the one link that bus and class folders hold, to the path that uevents use.
 func (t tree) real(link string) (string, bool) {
-	target, err := fs.ReadLink(t, link)
+	target, err := fs.ReadLink(t.FS, link)
 	if err != nil {
 		return "", false
 	}
