@@ -1,0 +1,46 @@
+package vm
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// files of one machine.
+type files struct{ qmp, serial, overlay, kernel, initrd string }
+
+// The guest's kernel line: no file system check (the journal suffices), the old interface name, no wait for a slow clock.
+const kernelLine = "root=/dev/vda rw console=ttyS0 quiet fsck.mode=skip net.ifnames=0 mitigations=off systemd.show_status=false"
+
+// flags of QEMU. A saved state fits only the very same ones, so everything that varies comes from o, paths and port.
+func (image *Image) flags(o Options, paths files, port int) []string {
+	flags := append(accelerator(),
+		"-M", "q35,vmport=off,smbus=off", "-smp", "2", "-m", strconv.Itoa(o.Memory),
+		"-nodefaults", "-display", "none", "-no-reboot", "-no-user-config",
+		"-rtc", "base=utc,clock=host",
+		"-kernel", paths.kernel, "-initrd", paths.initrd, "-append", kernelLine,
+		"-serial", "file:"+paths.serial,
+		"-qmp", "unix:"+paths.qmp+",server=on,wait=off",
+		"-drive", "file="+paths.overlay+",if=none,id=root,format=qcow2",
+		"-device", "virtio-blk-pci,drive=root",
+		"-netdev", fmt.Sprintf("user,id=net0,hostfwd=tcp:127.0.0.1:%d-:22", port),
+		"-device", "virtio-net-pci,netdev=net0,id=nic0,romfile=",
+		// A new identity at every restore makes the guest's kernel throw away the random numbers it had saved.
+		"-device", "vmgenid,guid=auto",
+		"-device", "virtio-rng-pci",
+		"-device", "qemu-xhci,id=xhci,p2=8,p3=8",
+		"-device", "virtio-scsi-pci,id=hba")
+	for slot := 1; slot <= 2; slot++ { // for disks that come and go on the PCI bus
+		flags = append(flags, "-device", fmt.Sprintf("pcie-root-port,id=pci%d,chassis=%d,slot=%d", slot, slot, slot))
+	}
+	if o.SDSlot {
+		flags = append(flags, "-drive", "if=none,id=sd", "-device", "sdhci-pci", "-device", "sd-card,drive=sd")
+	}
+	return append(flags, o.Extra...)
+}
+
+func accelerator() []string {
+	if kvmUsable() {
+		return []string{"-accel", "kvm", "-cpu", "host"}
+	}
+	return []string{"-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max,-svm"}
+}

@@ -1,0 +1,81 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Cable pulls the network cable or puts it back. While it is out, Run and its like do not reach the machine.
+func (m *Machine) Cable(ctx context.Context, in bool) error {
+	return m.control(ctx, func(q *qmp) error { return q.do("set_link", args{"name": "nic0", "up": in}, nil) })
+}
+
+// SetClock sets the machine's time of day, not its hardware clock.
+func (m *Machine) SetClock(ctx context.Context, at time.Time) error {
+	_, err := m.Run(ctx, fmt.Sprintf("date -u -s @%d.%09d >/dev/null", at.Unix(), at.Nanosecond()))
+	return err
+}
+
+// PowerCut pulls the plug: what the guest had not yet written to its disk is lost. PowerOn starts it again.
+func (m *Machine) PowerCut(ctx context.Context) error {
+	err := m.keepInitrd(ctx)
+	m.halt()
+	return err
+}
+
+// Shutdown ends the machine as a person does, within a minute and a half. PowerOn starts it again.
+func (m *Machine) Shutdown(ctx context.Context) error {
+	if err := m.keepInitrd(ctx); err != nil {
+		return err
+	}
+	if _, err := m.Background(ctx, "sleep 0.2; systemctl poweroff", "/dev/null"); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
+	defer cancel()
+	for !m.gone() {
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			m.halt()
+			return fmt.Errorf("cannot shut the machine down: %w: %s", err, m.console())
+		}
+	}
+	m.halt()
+	return nil
+}
+
+// PowerOn boots the machine from its own disk, with these devices plugged in before its kernel starts.
+func (m *Machine) PowerOn(ctx context.Context, present ...Device) error {
+	if m.Alive() {
+		return errors.New("cannot switch on a machine that runs")
+	}
+	return m.powerOn(ctx, false, present)
+}
+
+// Reboot is Shutdown and PowerOn. Restart is PowerCut and PowerOn.
+func (m *Machine) Reboot(ctx context.Context, present ...Device) error {
+	if err := m.Shutdown(ctx); err != nil {
+		return err
+	}
+	return m.PowerOn(ctx, present...)
+}
+
+// Restart cuts the power and boots again from the same disk.
+func (m *Machine) Restart(ctx context.Context, present ...Device) error {
+	if err := m.PowerCut(ctx); err != nil {
+		return err
+	}
+	return m.PowerOn(ctx, present...)
+}
+
+// keepInitrd copies the machine's own initial RAM disk out: QEMU is the boot loader here and reads it from our side.
+func (m *Machine) keepInitrd(ctx context.Context) error {
+	path, err := m.Run(ctx, "sync; ls -t /boot/initrd.img-* | head -n 1")
+	if err != nil {
+		return err
+	}
+	return m.Get(ctx, strings.TrimSpace(path), filepath.Join(m.Dir, "initrd"))
+}

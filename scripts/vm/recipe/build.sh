@@ -1,0 +1,26 @@
+#!/bin/bash
+# Builds the lab's root file system: build.sh RECIPE_DIR OUT_DIR SSH_PUBLIC_KEY
+# Runs as root. Leaves vmlinuz, initrd and disk.raw in OUT_DIR.
+set -euo pipefail
+recipe=$1 out=$2 key=$3
+mirror=${SEKISHO_LAB_MIRROR:-http://deb.debian.org/debian}
+security=${SEKISHO_LAB_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
+root=$out/root
+
+mmdebstrap --quiet --mode=root --variant=minbase --format=directory \
+  --aptopt='Acquire::Languages "none"' \
+  --dpkgopt='path-exclude=/usr/share/doc/*' \
+  --dpkgopt='path-exclude=/usr/share/man/*' \
+  --dpkgopt='path-exclude=/usr/share/locale/*' \
+  --include="$(paste -sd, "$recipe/packages")" \
+  --customize-hook="bash '$recipe/customize.sh' \"\$1\" '$recipe' '$key'" \
+  bookworm "$root" \
+  "deb $mirror bookworm main" "deb $mirror bookworm-updates main" "deb $security bookworm-security main"
+
+cp "$root"/boot/vmlinuz-* "$out/vmlinuz"
+cp "$root"/boot/initrd.img-* "$out/initrd"
+chmod 0644 "$out/vmlinuz" "$out/initrd"
+# With a journal on ext4 a power cut in the lab ends as it does on a real terminal.
+truncate -s 4G "$out/disk.raw"
+mke2fs -q -t ext4 -m 0 -E lazy_itable_init=0 -d "$root" "$out/disk.raw"
+rm -rf "$root"
