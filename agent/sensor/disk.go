@@ -86,12 +86,22 @@ func (t tree) describeNVMe(dir string, d *policy.Device) {
 	d.Vendor, d.Product = t.hex(dir, "vendor"), t.hex(dir, "device")
 	d.Kinds = []policy.Kind{policy.KindDisk}
 	controller := t.controller(dir)
-	if controller == "" {
-		d.Fault = "no driver: serial and size cannot be read"
+	if !t.ready(controller) {
+		d.Fault = "no driver yet: serial and size cannot be read"
 		return
 	}
 	d.Serial = t.words(controller, "serial", &d.Unclean)
 	d.Name = t.words(controller, "model", &d.Unclean)
+}
+
+// ready: a controller has read its own serial some time after its "add"; before that the attribute holds
+// nothing, or what the kernel prints for a text at no address.
+func (t tree) ready(controller string) bool {
+	if controller == "" {
+		return false
+	}
+	serial := t.attr(controller, "serial")
+	return serial != "" && serial != "(efault)" && serial != "(null)"
 }
 
 // controller is the nvmeN that the driver made of a PCI device; "" when there is none.

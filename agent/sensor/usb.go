@@ -98,8 +98,7 @@ func (t tree) settled(sub subject) bool {
 	case policy.BusUSB:
 		return t.settledUSB(sub.dir)
 	case policy.BusNVMe:
-		controller := t.controller(sub.dir) // its serial comes some time after its "add"
-		return controller != "" && t.attr(controller, "serial") != ""
+		return t.ready(t.controller(sub.dir))
 	}
 	return true
 }

@@ -2,6 +2,7 @@ package sensor
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,12 +21,18 @@ func (w *watcher) start() {
 		root = w.tree.rootDisks()
 	}
 	for _, sub := range w.tree.list() {
-		if d, ok := w.tree.describe(sub); ok && first && w.tree.born(sub, d, root) {
-			w.system[systemName(d)] = true
+		if first {
+			w.own(sub, root)
 		}
 		w.arrive(sub, uevent{}, true)
 	}
 	w.options.Log.Info().Int("devices", len(w.here)).Str("boot", w.options.Boot).Msg("watching devices")
+}
+
+func (w *watcher) own(sub subject, root map[string]bool) {
+	if d, ok := w.tree.describe(sub); ok && w.tree.born(sub, d, root) {
+		w.system[systemName(d)] = true
+	}
 }
 
 // again finds the differences after events were lost.
@@ -64,7 +71,8 @@ func (w *watcher) arrive(sub subject, ev uevent, present bool) {
 		w.options.Log.Error().Str("device", d.ID).Msg("too many devices, not watched")
 		return
 	}
-	e := &entry{sub: sub, device: d, present: present, devnum: w.devnum(sub), due: time.Now().Add(patience)}
+	e := &entry{sub: sub, device: d, present: present, devnum: w.devnum(sub), seen: w.time()}
+	e.due = time.Now().Add(e.patience())
 	if ev.devnum != "" {
 		e.devnum = ev.devnum
 	}
@@ -72,6 +80,15 @@ func (w *watcher) arrive(sub subject, ev uevent, present bool) {
 	e.claim()
 	w.here[sub.key()] = e
 	w.refresh(e)
+}
+
+// patience is longer with a disk whose driver is still to be loaded: nothing can be read from it before,
+// and blocked without its serial it could not be granted.
+func (e *entry) patience() time.Duration {
+	if e.sub.bus == policy.BusNVMe && !e.present {
+		return 10 * patience
+	}
+	return patience
 }
 
 func (e *entry) claim() {
@@ -94,7 +111,7 @@ func ghost(sub subject, ev uevent) policy.Device {
 // refresh tells a device that has settled, and new facts of one that was told.
 func (w *watcher) refresh(e *entry) {
 	if !e.told {
-		if w.tree.settled(e.sub) && w.look(e) {
+		if w.tree.settled(e.sub) && w.glance(e) {
 			w.tell(e)
 		}
 		return
@@ -102,6 +119,20 @@ func (w *watcher) refresh(e *entry) {
 	if old := e.device; w.look(e) && !reflect.DeepEqual(old, e.device) {
 		w.change(e)
 	}
+}
+
+// glance looks at no more than what can have changed since the kernel's "add": a USB device's facts
+// were complete then, and the hands are waiting.
+func (w *watcher) glance(e *entry) bool {
+	if e.sub.bus != policy.BusUSB {
+		return w.look(e)
+	}
+	seen := e.device
+	seen.Interfaces = slices.Clone(seen.Interfaces)
+	if hidden, mtp := w.tree.crossCheck(e.sub.dir, &seen); hidden || mtp {
+		return w.look(e)
+	}
+	return w.devnum(e.sub) == e.devnum
 }
 
 // look reads the facts again. It keeps the last ones where there are none any more: the device is being pulled out,
@@ -174,8 +205,12 @@ func (w *watcher) time() time.Time {
 }
 
 func (w *watcher) put(e *entry, what string) {
+	seen := w.time()
+	if what == policy.EventAttach {
+		seen = e.seen
+	}
 	w.queue.put(e.sub.key(), policy.Event{
-		What: what, Device: e.device, SeenAt: w.time(), User: w.tree.user(),
+		What: what, Device: e.device, SeenAt: seen, User: w.tree.user(),
 		Present: e.present && what == policy.EventAttach,
 	})
 }

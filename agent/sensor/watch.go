@@ -42,6 +42,7 @@ type entry struct {
 	present    bool            // was there before we started
 	devnum     string          // USB: tells this insertion from the next one on the same port
 	interfaces map[string]bool // USB: those it had when last told
+	seen       time.Time       // when the kernel told of it
 	told       bool            // attach was queued
 	due        time.Time       // when it is told in any case
 }
@@ -214,7 +215,9 @@ func (w *watcher) below(e *entry, sub subject, ev uevent) {
 		w.arrive(sub, ev, false)
 	case e == nil:
 	case ev.subsystem == "block" && e.told:
-		w.measure(e)
+		if ev.action != "remove" { // its size is 0 on the way out
+			w.measure(e)
+		}
 	case ev.devtype == "usb_interface":
 		w.part(e, ev)
 	default:

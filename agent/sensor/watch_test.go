@@ -192,6 +192,9 @@ func TestAnNVMeDiskStaysAttachedWhenItsDriverIsTakenAway(t *testing.T) {
 		controller := dir + "/nvme/nvme0"
 		k.say("add", dir, "pci", "")
 		want(t, "before its serial is known", heard(events), "")
+		m.attrs(controller, map[string]string{"serial": "(efault)"}) // seen on a real kernel
+		k.say("add", controller, "nvme", "")
+		want(t, "while it identifies itself", heard(events), "")
 		m.attrs(controller, map[string]string{"serial": "S1       ", "model": "SSD"})
 		k.say("change", controller, "nvme", "", "NVME_EVENT=connected")
 		told := fetch(events)
