@@ -101,7 +101,7 @@ func (c *CA) TerminalTLS(server *ServerCertificate) *tls.Config {
 	pool := x509.NewCertPool()
 	pool.AddCert(c.cert)
 	return &tls.Config{
-		MinVersion: tls.VersionTLS13, GetCertificate: server.Get,
+		MinVersion: tls.VersionTLS13, GetCertificate: server.Get, Time: server.now,
 		ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pool, NextProtos: []string{"h2", "http/1.1"},
 	}
 }

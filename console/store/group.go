@@ -52,7 +52,8 @@ func insertText(n int) string {
 			b.WriteString(", ")
 		}
 		for c := range insertColumns {
-			fmt.Fprintf(&b, "%c$%d", "(,"[min(c, 1)], i*insertColumns+c+1)
+			b.WriteByte("(,"[min(c, 1)])
+			b.WriteString(placeholder(i*insertColumns + c + 1))
 		}
 		b.WriteByte(')')
 	}

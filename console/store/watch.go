@@ -46,3 +46,10 @@ func (w *watchers) wake(terminals ...string) {
 		}
 	}
 }
+
+// Watched says whether anybody waits for a terminal's policy in this process.
+func (db *DB) Watched(terminal string) bool {
+	db.watch.mu.Lock()
+	defer db.watch.mu.Unlock()
+	return len(db.watch.by[terminal]) > 0
+}
