@@ -22,7 +22,7 @@ type bound struct {
 	dir  string
 	// state is the attribute by which a SCSI device refuses every command, also those of the raw
 	// node /dev/sg that stays behind without a driver
-	// (https://docs.kernel.org/scsi/scsi_mid_low_api.html); "" where there is none.
+	// (drivers/scsi/scsi_sysfs.c, store_state_field, which wants the newline); "" where there is none.
 	state string
 }
 
@@ -77,7 +77,7 @@ func (b *bound) spared() string {
 
 func (b *bound) take(a *act) {
 	if on, err := b.reads(); err == nil && on != "offline" {
-		b.tree.set(a, stepDeauthorized, filepath.Join(b.dir, b.state), "offline")
+		b.tree.set(a, stepDeauthorized, filepath.Join(b.dir, b.state), "offline\n")
 	}
 	if d := driver(b.dir); d != "" {
 		b.tree.set(a, stepUnbound, b.tree.path("sys/bus", b.bus, "drivers", d, "unbind"), b.name)
@@ -110,7 +110,7 @@ func (b *bound) closed() (string, error) {
 
 func (b *bound) give(a *act) {
 	if on, err := b.reads(); err == nil && on == "offline" {
-		b.tree.set(a, stepAuthorized, filepath.Join(b.dir, b.state), "running")
+		b.tree.set(a, stepAuthorized, filepath.Join(b.dir, b.state), "running\n")
 	}
 	if driver(b.dir) == "" {
 		b.tree.probe(a, b.bus, b.name)

@@ -13,7 +13,7 @@ import (
 )
 
 // earlyLimit is what renewing the initramfs of every kernel may take on a slow disk.
-const earlyLimit = 10 * time.Minute
+const earlyLimit = 30 * time.Minute
 
 // Units that renew the initramfs outside of the agent's sandbox, which hides kernel modules and /boot.
 const (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ const (
 	writeLimit   = 20 * time.Second
 	syncLimit    = 10 * time.Second
 	unmountLimit = 3 * time.Second
+	busyTries    = 15 // × tick until a busy mount is cut off
 	blockTries   = 50 // × tick until a device that does not go is an alarm
 	allowTries   = 150
 	tick         = 20 * time.Millisecond
@@ -211,13 +213,22 @@ func (t tree) set(a *act, code, path, value string) {
 	err := within(a.ctx, writeLimit, func() error { return t.write(path, value) })
 	switch {
 	case err == nil:
-		a.did(code, "%s", value+" > "+t.short(path))
+		a.did(code, "%s > %s", strings.TrimSpace(value), t.short(path))
 	case gone(err):
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		a.failed("cannot write %s: the kernel has not answered yet", t.short(path))
 	default:
-		a.failed("cannot write %s: %v", t.short(path), errors.Unwrap(err))
+		a.failed("cannot write %s: %v", t.short(path), reason(err))
 	}
+}
+
+// reason is an error without the path that the step names already.
+func reason(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
 }
 
 // short is a path as the steps tell it: the last two elements.

@@ -45,7 +45,7 @@ func (s system) unmount(a *act, nodes []node) {
 }
 
 func (s system) unmountOne(a *act, point string) {
-	err := within(a.ctx, unmountLimit, func() error { return s.mounts.Unmount(point, false) })
+	err := s.unmountPatiently(a, point)
 	if err == nil {
 		a.did(stepUnmounted, "%s", point)
 		return
@@ -56,6 +56,16 @@ func (s system) unmountOne(a *act, point string) {
 		return
 	}
 	a.failed("cannot unmount %s: %v", point, errors.Join(err, lazy))
+}
+
+// unmountPatiently gives who is just looking (a file manager making thumbnails) a moment to let go.
+func (s system) unmountPatiently(a *act, point string) error {
+	for try := 1; ; try++ {
+		err := within(a.ctx, unmountLimit, func() error { return s.mounts.Unmount(point, false) })
+		if !errors.Is(err, unix.EBUSY) || try == busyTries || !a.pause(tick) {
+			return err
+		}
+	}
 }
 
 // hostMounts unmounts where people see it. The service's sandbox has a mount namespace of its own, and
