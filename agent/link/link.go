@@ -1,0 +1,169 @@
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sekisho/internal/policy"
+	"sekisho/internal/wire"
+)
+
+// Queue is what records are taken from; they stay in it until the console has stored them.
+type Queue interface {
+	Next(max int) (wire.EventsRequest, error)
+	Drop(acked uint64) error
+	Wake() <-chan struct{}
+}
+
+// Options of a link. The callbacks are called from its goroutines and must not block for long.
+type Options struct {
+	URL           string
+	Dir           string
+	Identity      Identity
+	Queue         Queue
+	Status        func() wire.Status
+	StatusChanged <-chan struct{}
+	Revision      func() int64         // of the policy in force; 0 is none
+	OnPolicy      func(*policy.Policy) // a policy that passed every check and is saved
+	OnRefused     func(error)          // a policy that did not, once for each
+	OnTime        func(time.Time)      // the console's clock, with every answer
+	Log           zerolog.Logger
+	Now           func() time.Time // nil is time.Now
+}
+
+// State is what `status` shows of the link.
+type State struct {
+	Since   time.Time // connected since; zero when not
+	Contact time.Time // last answer
+	Err     string    // why not, with what to do about it
+}
+
+// Link is the terminal's side of the connection to the console.
+type Link struct {
+	o        Options
+	base     string
+	caller   atomic.Pointer[caller] // replaced when the certificate is
+	revision atomic.Int64           // newest policy accepted
+	back     chan struct{}          // the console was reached: no need to wait longer
+
+	mu       sync.Mutex // guards what follows
+	identity Identity
+	state    State
+}
+
+// New checks the identity and makes a link; Run connects it.
+func New(o Options) (*Link, error) {
+	base, err := parseURL(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.Identity.check(); err != nil {
+		return nil, err
+	}
+	setDefaults(&o)
+	l := &Link{o: o, base: base, identity: o.Identity, back: make(chan struct{}, 1)}
+	return l, l.connect(o.Identity)
+}
+
+func setDefaults(o *Options) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Revision == nil {
+		o.Revision = func() int64 { return 0 }
+	}
+	if o.OnPolicy == nil {
+		o.OnPolicy = func(*policy.Policy) {}
+	}
+	if o.OnRefused == nil {
+		o.OnRefused = func(error) {}
+	}
+	if o.OnTime == nil {
+		o.OnTime = func(time.Time) {}
+	}
+}
+
+// connect makes a caller for an identity. A new certificate needs a new connection: the old one keeps the old certificate.
+func (l *Link) connect(id Identity) error {
+	pair, err := id.certificate()
+	if err != nil {
+		return err
+	}
+	ca, err := x509.ParseCertificate(id.CA)
+	if err != nil {
+		return err
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(ca)
+	c := newCaller(l.base, &tls.Config{
+		MinVersion: tls.VersionTLS13, RootCAs: roots, Certificates: []tls.Certificate{pair}, Time: l.o.Now,
+	})
+	c.onTime = l.o.OnTime
+	if old := l.caller.Swap(c); old != nil {
+		old.close()
+	}
+	return nil
+}
+
+// Run uploads, follows and renews until ctx ends.
+func (l *Link) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	wg.Go(func() { l.upload(ctx) })
+	wg.Go(func() { l.follow(ctx) })
+	wg.Go(func() { l.renew(ctx) })
+	wg.Wait()
+	l.caller.Load().close()
+	return ctx.Err()
+}
+
+// State says how the link is.
+func (l *Link) State() State {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state
+}
+
+// reached notes an answer, and calls a loop that is waiting for the network to come back.
+func (l *Link) reached() {
+	now := l.o.Now()
+	l.mu.Lock()
+	if l.state.Since.IsZero() {
+		l.state.Since = now
+	}
+	was := l.state.Err
+	l.state.Contact, l.state.Err = now, ""
+	l.mu.Unlock()
+	if was == "" {
+		return
+	}
+	l.o.Log.Info().Msg("console reached")
+	select {
+	case l.back <- struct{}{}:
+	default:
+	}
+}
+
+// failed notes a fault and logs it once, not at every try.
+func (l *Link) failed(ctx context.Context, what string, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	l.mu.Lock()
+	same := l.state.Err == err.Error()
+	l.state.Err = err.Error()
+	var answered *refusal
+	if !errors.As(err, &answered) {
+		l.state.Since = time.Time{}
+	}
+	l.mu.Unlock()
+	if !same {
+		l.o.Log.Warn().Err(err).Str("action", what).Msg("cannot speak to console")
+	}
+}

@@ -1,0 +1,96 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"sekisho/internal/wire"
+)
+
+// upload sends what the queue holds, oldest first, and the status when it changed. It never gives a record up:
+// what the console refuses stays in the queue, is said in the log and in State, and is tried again ever more rarely.
+func (l *Link) upload(ctx context.Context) {
+	u := uploader{Link: l, news: true, most: wire.MaxEntries}
+	var b backoff
+	for ctx.Err() == nil {
+		more, err := u.once(ctx)
+		switch {
+		case err != nil:
+			l.failed(ctx, "upload", err)
+			u.shrink(err)
+			pause(ctx, b.grow(err), l.o.Queue.Wake())
+		case more:
+			b.reset()
+		default:
+			b.reset()
+			u.sleep(ctx)
+		}
+	}
+}
+
+// uploader is the upload loop's own memory.
+type uploader struct {
+	*Link
+	news bool // the status changed since it was last sent
+	most int  // records a batch
+}
+
+// sleep waits for something to send.
+func (u *uploader) sleep(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-u.o.Queue.Wake():
+	case <-u.o.StatusChanged:
+		u.news = true
+	}
+}
+
+// once sends one batch or the status; more says that there may be another.
+func (u *uploader) once(ctx context.Context) (more bool, err error) {
+	select {
+	case <-u.o.StatusChanged:
+		u.news = true
+	default:
+	}
+	req, err := u.o.Queue.Next(u.most)
+	if err != nil {
+		return false, err
+	}
+	withStatus := u.news && u.o.Status != nil
+	if len(req.Entries) == 0 && !withStatus {
+		return false, nil
+	}
+	if withStatus {
+		s := u.o.Status()
+		req.Status = &s
+	}
+	var a wire.EventsAnswer
+	if err := u.caller.Load().post(ctx, wire.PathEvents, req, &a); err != nil {
+		return false, err
+	}
+	u.reached()
+	u.news = u.news && !withStatus
+	u.most = min(2*u.most, wire.MaxEntries)
+	return u.acknowledge(req, a)
+}
+
+// acknowledge drops what is stored. An answer that moves nothing on is a fault: the loop must not turn hot over it.
+func (u *uploader) acknowledge(req wire.EventsRequest, a wire.EventsAnswer) (more bool, err error) {
+	if len(req.Entries) == 0 {
+		return false, nil
+	}
+	if a.Acked < req.First {
+		return false, fmt.Errorf("cannot upload: the console did not store record %d of journal %s", req.First, req.Outbox)
+	}
+	return true, u.o.Queue.Drop(a.Acked)
+}
+
+// shrink makes batches smaller when the console finds them too large.
+func (u *uploader) shrink(err error) {
+	var r *refusal
+	if errors.As(err, &r) && r.status == http.StatusRequestEntityTooLarge {
+		u.most = max(1, u.most/2)
+	}
+}
