@@ -30,8 +30,10 @@ const (
 	rulesFile = "51-sekisho-gate.rules" // after 50-udev-default.rules, before distributions' own rules
 	rulesDir  = "etc/udev/rules.d"
 
-	// earlyLine is what the initramfs hook looks for: without it the file stays out of the initramfs.
+	// earlyLine is what the initramfs hooks look for; lateLines make the file do nothing in there, because
+	// initramfs-tools carries every local rules file in whether asked or not.
 	earlyLine = "# sekisho: initramfs\n"
+	lateLines = "TEST==\"/conf/initramfs.conf\", GOTO=\"sekisho_end\"\nTEST==\"/etc/initrd-release\", GOTO=\"sekisho_end\"\n"
 	endLabel  = "LABEL=\"sekisho_end\"\n"
 
 	// staleFile says that the initramfs does not yet hold what the rules folder holds.
@@ -140,11 +142,11 @@ func (g *Gate) setDefaults(value string) error {
 }
 
 // rules composes the file for this machine. Soldered-in memory that the system may live on keeps the rules
-// for cards out, and a system that boots from USB keeps the file out of the initramfs: neither may be locked out.
+// for cards out, and for a system that boots from USB the gate begins after the initramfs: neither may be locked out.
 func (g *Gate) rules() string {
-	text := gateRules
-	if !g.livesOn(policy.BusUSB) {
-		text = earlyLine + text
+	text := earlyLine + gateRules
+	if g.livesOn(policy.BusUSB) {
+		text = lateLines + gateRules
 	}
 	if !g.hasSoldered() && !g.livesOn(policy.BusMMC) {
 		text += cardRules

@@ -144,8 +144,11 @@ func TestAnythingLeftOpenIsABlockThatFailed(t *testing.T) {
 		"input/output error":          func(k *kernel) { k.fails["1-1:1.0/authorized"] = syscall.EIO },
 		"device or resource busy":     func(k *kernel) { k.fails["1-1:1.0/authorized"] = syscall.EBUSY },
 		"is still":                    func(k *kernel) { k.deaf["1-1:1.0/authorized"] = true },
-		"still has driver":            func(k *kernel) { k.file(k.where("usb", "1-1:1.0")+"/authorized", "0\n"); k.deaf["1-1:1.0/authorized"] = true },
-		"/dev/sdb is still there":     func(k *kernel) { k.before = func(string) { delete(k.blocks, "1-1:1.0"); k.unlist("sdb") } },
+		"still has driver": func(k *kernel) {
+			k.file(k.where("usb", "1-1:1.0")+"/authorized", "0\n")
+			k.deaf["1-1:1.0/authorized"] = true
+		},
+		"/dev/sdb is still there": func(k *kernel) { k.before = func(string) { delete(k.blocks, "1-1:1.0"); k.unlist("sdb") } },
 	}
 	for reason, breakIt := range cases {
 		t.Run(reason, func(t *testing.T) {
