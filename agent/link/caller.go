@@ -135,6 +135,15 @@ func parseURL(s string) (string, error) {
 	return "https://" + u.Host, nil
 }
 
+// hostOf is the name or address in a URL that parseURL gave.
+func hostOf(base string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return base // no certificate carries it
+	}
+	return u.Hostname()
+}
+
 // hinted is an error with what to do about it.
 type hinted struct {
 	err  error

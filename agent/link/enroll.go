@@ -69,7 +69,7 @@ func exchange(ctx context.Context, o EnrollOptions, base string, pin [32]byte, k
 	}
 	c := newCaller(base, &tls.Config{
 		MinVersion: tls.VersionTLS13, InsecureSkipVerify: true, // the chain is checked below, against the pin
-		VerifyConnection: func(s tls.ConnectionState) error { return verifyPinned(s, pin, o.Now()) },
+		VerifyConnection: func(s tls.ConnectionState) error { return verifyPinned(s, hostOf(base), pin, o.Now()) },
 	})
 	defer c.close()
 	var a wire.EnrollAnswer
@@ -87,8 +87,9 @@ func exchange(ctx context.Context, o EnrollOptions, base string, pin [32]byte, k
 	return id, id.check()
 }
 
-// verifyPinned accepts a server whose chain ends in the CA with this fingerprint, and no other.
-func verifyPinned(s tls.ConnectionState, pin [32]byte, now time.Time) error {
+// verifyPinned accepts a server whose chain ends in the CA with this fingerprint, and no other. The host comes from the URL:
+// the state of a connection to an address instead of a name does not carry it.
+func verifyPinned(s tls.ConnectionState, host string, pin [32]byte, now time.Time) error {
 	if len(s.PeerCertificates) == 0 {
 		return errors.New("the server showed no certificate")
 	}
@@ -98,7 +99,7 @@ func verifyPinned(s tls.ConnectionState, pin [32]byte, now time.Time) error {
 		if sum == pin {
 			roots := x509.NewCertPool()
 			roots.AddCert(cert)
-			_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{DNSName: s.ServerName, Roots: roots, CurrentTime: now})
+			_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{DNSName: host, Roots: roots, CurrentTime: now})
 			return err
 		}
 		seen = hex.EncodeToString(sum[:]) // the last of the chain is the one nearest to a CA

@@ -69,7 +69,7 @@ func (l *Link) fetch(ctx context.Context) ([]byte, error) {
 	}
 	defer res.Body.Close()
 	if res.StatusCode == http.StatusNotModified {
-		l.reached()
+		l.reached("follow")
 		return nil, nil
 	}
 	raw, err := readBounded(res.Body, maxPolicy)
@@ -79,7 +79,7 @@ func (l *Link) fetch(ctx context.Context) ([]byte, error) {
 	if res.StatusCode != http.StatusOK {
 		return nil, refusalOf(res, raw)
 	}
-	l.reached()
+	l.reached("follow")
 	return raw, nil
 }
 

@@ -5,6 +5,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,10 +33,11 @@ type Options struct {
 	Queue         Queue
 	Status        func() wire.Status
 	StatusChanged <-chan struct{}
-	Revision      func() int64         // of the policy in force; 0 is none
-	OnPolicy      func(*policy.Policy) // a policy that passed every check and is saved
-	OnRefused     func(error)          // a policy that did not, once for each
-	OnTime        func(time.Time)      // the console's clock, with every answer
+	Revision      func() int64              // of the policy in force; 0 is none
+	OnPolicy      func(*policy.Policy)      // a policy that passed every check and is saved
+	OnRefused     func(error)               // a policy that did not, once for each
+	OnTime        func(time.Time)           // the console's clock, with every answer
+	OnWant        func(want []string) error // the console asks for more; on wire.WantJournal the queue begins a new journal
 	Log           zerolog.Logger
 	Now           func() time.Time // nil is time.Now
 }
@@ -55,7 +59,8 @@ type Link struct {
 
 	mu       sync.Mutex // guards what follows
 	identity Identity
-	state    State
+	state    State             // Err is put together from faults when asked
+	faults   map[string]string // what each loop last failed at
 }
 
 // New checks the identity and makes a link; Run connects it.
@@ -68,7 +73,7 @@ func New(o Options) (*Link, error) {
 		return nil, err
 	}
 	setDefaults(&o)
-	l := &Link{o: o, base: base, identity: o.Identity, back: make(chan struct{}, 1)}
+	l := &Link{o: o, base: base, identity: o.Identity, back: make(chan struct{}, 1), faults: map[string]string{}}
 	return l, l.connect(o.Identity)
 }
 
@@ -84,6 +89,9 @@ func setDefaults(o *Options) {
 	}
 	if o.OnRefused == nil {
 		o.OnRefused = func(error) {}
+	}
+	if o.OnWant == nil {
+		o.OnWant = func([]string) error { return nil }
 	}
 	if o.OnTime == nil {
 		o.OnTime = func(time.Time) {}
@@ -127,43 +135,49 @@ func (l *Link) Run(ctx context.Context) error {
 func (l *Link) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.state
+	s := l.state
+	s.Err = strings.Join(slices.Compact(slices.Sorted(maps.Values(l.faults))), "; ")
+	return s
 }
 
-// reached notes an answer, and calls a loop that is waiting for the network to come back.
-func (l *Link) reached() {
+// reached notes that a loop had its answer, and calls the one that may be waiting for the network to come back.
+func (l *Link) reached(loop string) {
 	now := l.o.Now()
 	l.mu.Lock()
 	if l.state.Since.IsZero() {
 		l.state.Since = now
 	}
-	was := l.state.Err
-	l.state.Contact, l.state.Err = now, ""
+	l.state.Contact = now
+	_, was := l.faults[loop]
+	delete(l.faults, loop)
+	others := len(l.faults) > 0
 	l.mu.Unlock()
-	if was == "" {
+	if was {
+		l.o.Log.Info().Str("action", loop).Msg("console reached")
+	}
+	if !others {
 		return
 	}
-	l.o.Log.Info().Msg("console reached")
 	select {
 	case l.back <- struct{}{}:
 	default:
 	}
 }
 
-// failed notes a fault and logs it once, not at every try.
-func (l *Link) failed(ctx context.Context, what string, err error) {
+// failed notes a loop's fault and logs it once, not at every try.
+func (l *Link) failed(ctx context.Context, loop string, err error) {
 	if ctx.Err() != nil {
 		return
 	}
 	l.mu.Lock()
-	same := l.state.Err == err.Error()
-	l.state.Err = err.Error()
+	same := l.faults[loop] == err.Error()
+	l.faults[loop] = err.Error()
 	var answered *refusal
 	if !errors.As(err, &answered) {
 		l.state.Since = time.Time{}
 	}
 	l.mu.Unlock()
 	if !same {
-		l.o.Log.Warn().Err(err).Str("action", what).Msg("cannot speak to console")
+		l.o.Log.Warn().Str("action", loop).Err(err).Msg("cannot speak to console")
 	}
 }

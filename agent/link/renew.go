@@ -29,6 +29,7 @@ func (l *Link) renew(ctx context.Context) {
 			continue
 		}
 		b.reset()
+		l.reached("renew")
 	}
 }
 

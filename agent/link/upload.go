@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"sekisho/internal/wire"
 )
@@ -70,7 +71,7 @@ func (u *uploader) once(ctx context.Context) (more bool, err error) {
 	if err := u.caller.Load().post(ctx, wire.PathEvents, req, &a); err != nil {
 		return false, err
 	}
-	u.reached()
+	u.reached("upload")
 	u.news = u.news && !withStatus
 	u.most = min(2*u.most, wire.MaxEntries)
 	return u.acknowledge(req, a)
@@ -78,6 +79,11 @@ func (u *uploader) once(ctx context.Context) (more bool, err error) {
 
 // acknowledge drops what is stored. An answer that moves nothing on is a fault: the loop must not turn hot over it.
 func (u *uploader) acknowledge(req wire.EventsRequest, a wire.EventsAnswer) (more bool, err error) {
+	if len(a.Want) > 0 {
+		if err := u.o.OnWant(a.Want); err != nil || slices.Contains(a.Want, wire.WantJournal) {
+			return true, err // the numbers of this batch mean nothing any more
+		}
+	}
 	if len(req.Entries) == 0 {
 		return false, nil
 	}

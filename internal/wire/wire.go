@@ -96,6 +96,10 @@ type ErrorAnswer struct {
 	Hint  string `json:"hint,omitempty"` // what to do
 }
 
+// WantJournal in EventsAnswer.Want asks the terminal to begin a new journal with what is unsent: a number came again with
+// other content, as from a machine that was restored from an image. The terminal then ignores Acked.
+const WantJournal = "journal"
+
 // Kinds of records.
 const (
 	RecordDevice = "device" // Event, Decision, Outcome
