@@ -1,0 +1,134 @@
+//go:build linux
+
+// Command benches measures Sekisho and prints one line for every figure. It never changes the machine that it runs on
+// beyond temporary folders and processes of its own; devices are only touched in the lab's virtual machine.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+const usage = `bench: measures Sekisho
+
+  bench NAME [flags]
+
+  outbox      the terminal's journal: records a second appended
+  ingest      the console: records a second stored, lost and doubled when it is killed
+  idle        the console with a thousand terminals connected
+  gate        from the kernel's word to the verdict, against USBGuard; does any byte get through  (lab)
+  grant       from the click to the usable stick                                                   (lab)
+  footprint   what the agent costs, against USBGuard                                               (lab)
+  all         all of these
+
+flags:
+  --rounds N      how often the lab's figures are taken (gate 30, grant 12, killed consoles 8)
+  --for D         how long idle figures are watched (1m0s)
+  --terminals N   simulated terminals of idle (1000)
+  --bin DIR       folder with sekisho-agent, sekisho-console and guest; scripts/bench builds them
+
+Figures go to stdout as "name value unit", followed by "peer-name value unit" where there is something to compare with.
+Everything else goes to stderr. docs/benchmarks.md says how each is measured.
+`
+
+// bench is what every benchmark is given.
+type bench struct {
+	rounds    int
+	watch     time.Duration
+	terminals int
+	bin       string
+	out, err  io.Writer
+}
+
+type benchmark struct {
+	name string
+	run  func(context.Context, bench) error
+}
+
+func benchmarks() []benchmark {
+	return []benchmark{
+		{"outbox", outboxFigures}, {"ingest", ingestFigures}, {"idle", idleFigures},
+		{"gate", gateFigures}, {"grant", grantFigures}, {"footprint", footprintFigures},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := dispatch(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func dispatch(ctx context.Context, args []string) error {
+	b := bench{out: os.Stdout, err: os.Stderr}
+	set := flag.NewFlagSet("bench", flag.ContinueOnError)
+	set.Usage = func() { fmt.Fprint(b.err, usage) }
+	set.IntVar(&b.rounds, "rounds", 0, "")
+	set.DurationVar(&b.watch, "for", time.Minute, "")
+	set.IntVar(&b.terminals, "terminals", 1000, "")
+	set.StringVar(&b.bin, "bin", filepath.Join(os.TempDir(), "sekisho-bin"), "")
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		fmt.Fprint(b.out, usage)
+		return nil
+	}
+	if err := set.Parse(args[1:]); err != nil || set.NArg() > 0 {
+		return fmt.Errorf("cannot understand %q; bench --help tells the words", args[1:])
+	}
+	ran := false
+	for _, one := range benchmarks() {
+		if args[0] != "all" && args[0] != one.name {
+			continue
+		}
+		ran = true
+		if err := one.run(ctx, b); err != nil {
+			return fmt.Errorf("cannot measure %s: %w", one.name, err)
+		}
+	}
+	if !ran {
+		return fmt.Errorf("there is no benchmark %q; bench --help lists them", args[0])
+	}
+	return nil
+}
+
+// say tells what is being done.
+func (b bench) say(format string, args ...any) { fmt.Fprintf(b.err, "bench: "+format+"\n", args...) }
+
+// figure prints one figure.
+func (b bench) figure(name string, value float64, unit string) {
+	fmt.Fprintf(b.out, "%s %s %s\n", name, number(value), unit)
+}
+
+// against prints one figure and what another does in the same run.
+func (b bench) against(name string, value float64, unit, peer string, other float64) {
+	fmt.Fprintf(b.out, "%s %s %s %s %s %s\n", name, number(value), unit, peer, number(other), unit)
+}
+
+func number(v float64) string {
+	switch {
+	case v == 0:
+		return "0"
+	case v >= 1000 || v == float64(int64(v)):
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.3f", v)
+}
+
+// or gives what the caller asked for, or what is usual.
+func or(asked, usual int) int {
+	if asked > 0 {
+		return asked
+	}
+	return usual
+}
