@@ -1,5 +1,3 @@
-//go:build !nopages
-
 package main
 
 import (

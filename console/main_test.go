@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// words runs a command line and gives what it wrote.
+func words(t *testing.T, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = run(t.Context(), args, &o, &e)
+	return code, o.String(), e.String()
+}
+
+// state is a folder with a configuration for free ports of this machine.
+func state(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "state")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	configure(t, dir, "people: 127.0.0.1:0\nterminals: 127.0.0.1:0\nnames: [console.example]\n")
+	return dir
+}
+
+func configure(t *testing.T, dir, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, "console.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEveryCommandExplainsItself(t *testing.T) {
+	if code, out, _ := words(t, "--help"); code != exitOK || !strings.Contains(out, "serve") {
+		t.Errorf("--help: %d %s", code, out)
+	}
+	for _, c := range commands() {
+		if code, out, errs := words(t, c.name, "--help"); code != exitOK || !strings.Contains(out, "-state") || errs != "" {
+			t.Errorf("%s --help: %d %q %q", c.name, code, out, errs)
+		}
+		if code, _, errs := words(t, c.name, "--nonsense"); code != exitUsage || errs == "" {
+			t.Errorf("%s --nonsense: %d %q", c.name, code, errs)
+		}
+	}
+	for _, args := range [][]string{nil, {"nonsense"}, {"backup"}, {"backup", "a", "b"}, {"version", "x"}} {
+		if code, _, errs := words(t, args...); code != exitUsage || errs == "" {
+			t.Errorf("%v: %d %q", args, code, errs)
+		}
+	}
+}
+
+func TestATokenIsPrintedOnceWithTheReadyCommand(t *testing.T) {
+	dir := state(t)
+	configure(t, dir, "terminals: :9444\nnames: [console.example]\n")
+	code, out, errs := words(t, "token", "--state", dir, "--note", "総務課")
+	want := regexp.MustCompile(`^([A-Z2-7]{26})\n\nsekisho-agent install --server https://console\.example:9444 --token ([A-Z2-7]{26}) --fingerprint [0-9a-f]{64}\n$`)
+	if m := want.FindStringSubmatch(out); code != exitOK || m == nil || m[1] != m[2] {
+		t.Fatalf("%d %q %q", code, out, errs)
+	}
+	for _, bad := range [][]string{{"--group", "nowhere"}, {"--valid", "-1h"}, {"--valid", "9000h"}} {
+		if code, out, errs := words(t, append([]string{"token", "--state", dir}, bad...)...); code != exitFault || out != "" || errs == "" {
+			t.Errorf("%v: %d %q %q", bad, code, out, errs)
+		}
+	}
+}
+
+func TestASetupLinkIsMadeWhileThereIsNoAdministrator(t *testing.T) {
+	code, out, _ := words(t, "setup", "--state", state(t))
+	if code != exitOK || !strings.HasPrefix(out, "https://console.example:0/setup/") {
+		t.Fatalf("%d %q", code, out)
+	}
+}
+
+func TestABackupIsWrittenOnceAndNeverOverAFile(t *testing.T) {
+	dir := state(t)
+	to := filepath.Join(t.TempDir(), "copy.db")
+	if code, out, errs := words(t, "backup", "--state", dir, to); code != exitOK || !strings.Contains(out, to) {
+		t.Fatalf("%d %q %q", code, out, errs)
+	}
+	if code, _, errs := words(t, "backup", "--state", dir, to); code != exitFault || !strings.Contains(errs, "→") {
+		t.Fatalf("over a file: %d %q", code, errs)
+	}
+}
+
+func TestWhatIsWrongAtStartIsSaidWithWhatToDo(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	spoil := func(file, text string) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		spoil func(*testing.T, string)
+		says  string
+	}{
+		"port in use":      {spoil("console.yaml", "people: 127.0.0.1:0\nterminals: "+taken.Addr().String()+"\n"), "cannot listen on"},
+		"unknown setting":  {spoil("console.yaml", "peeple: :1\n"), "cannot read configuration"},
+		"bad address":      {spoil("console.yaml", "people: nonsense\n"), "cannot use configuration"},
+		"bad zone":         {spoil("console.yaml", "time_zone: Asia/Nowhere\n"), "cannot use configuration"},
+		"damaged CA key":   {spoil("ca.key", "damaged"), "cannot open the certificate authority"},
+		"damaged key":      {spoil("policy.key", "damaged"), "cannot read the policy key"},
+		"damaged database": {spoil("console.db", strings.Repeat("damaged ", 100)), "the file is damaged"},
+	} {
+		dir := state(t)
+		c.spoil(t, dir)
+		code, _, errs := words(t, "serve", "--state", dir)
+		if code != exitFault || !strings.Contains(errs, c.says) || !strings.Contains(errs, "→") {
+			t.Errorf("%s: %d %q", name, code, errs)
+		}
+	}
+}
+
+func TestAStateFolderThatCannotBeMadeIsSaid(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, errs := words(t, "serve", "--state", filepath.Join(file, "state"))
+	if code != exitFault || !strings.Contains(errs, "cannot make the state folder") {
+		t.Fatalf("%d %q", code, errs)
+	}
+}
+
+// lines hands over what a running command writes.
+type lines struct{ to chan string }
+
+func (l lines) Write(b []byte) (int, error) {
+	l.to <- string(b)
+	return len(b), nil
+}
+
+func TestTheConsoleServesBothListenersAndStopsWhenTold(t *testing.T) {
+	dir := state(t)
+	people, terminals := freePort(t), freePort(t)
+	configure(t, dir, "people: "+people+"\nterminals: "+terminals+"\nnames: [127.0.0.1]\n")
+	ctx, stop := context.WithCancel(t.Context())
+	out, ended := lines{make(chan string, 100)}, make(chan int, 1)
+	go func() { ended <- run(ctx, []string{"serve", "--state", dir}, out, out) }()
+	greeting := <-out.to
+	if !strings.Contains(greeting, "https://"+people+"/setup/") {
+		t.Fatalf("it said %q", greeting)
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}, Timeout: 30 * time.Second}
+	for address, want := range map[string]int{people + "/login": http.StatusOK, terminals + "/agent/v1/policy": http.StatusUnauthorized} {
+		res, err := client.Get("https://" + address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, res.Body)
+		res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("%s answered %d", address, res.StatusCode)
+		}
+	}
+	stop()
+	if code := <-ended; code != exitOK {
+		t.Errorf("ended with %d", code)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "policy.key")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("policy key: %v %v", info, err)
+	}
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
