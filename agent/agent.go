@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sekisho/agent/enforce"
+	"sekisho/agent/link"
+	"sekisho/agent/local"
+	"sekisho/agent/outbox"
+	"sekisho/agent/sensor"
+	"sekisho/internal/policy"
+	"sekisho/internal/wire"
+)
+
+const defaultSocket = local.SocketPath
+
+// agentOptions is what `run` was told.
+type agentOptions struct {
+	config  config
+	root    string
+	socket  string
+	observe bool
+	getenv  func(string) string
+	log     zerolog.Logger
+}
+
+// agent is one run of the service, in pipeline order: eyes, head, hands, memory, voice.
+type agent struct {
+	agentOptions
+	boot     bootNote
+	clock    *clock
+	hand     hand
+	gate     gate
+	memory   *outbox.Outbox
+	journal  *journal
+	teller   *local.Teller
+	guard    *guard
+	identity link.Identity
+	voice    voice
+}
+
+// guardTerminal runs the agent until ctx ends.
+func guardTerminal(ctx context.Context, o agentOptions) error {
+	a := &agent{agentOptions: o}
+	first, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer a.memory.Close()
+	a.assemble(first)
+	return a.run(ctx)
+}
+
+// open reads what the agent before this one left, and gives the policy to begin with.
+func (a *agent) open() (*policy.Policy, error) {
+	dir := a.config.State
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make state folder: %w", err)
+	}
+	var ended, found string
+	id := bootID(a.root)
+	a.boot, ended = openBoot(dir, id)
+	a.clock, found = openClock(dir, id, time.Now, sinceBoot)
+	var err error
+	if a.memory, err = outbox.Open(filepath.Join(dir, "outbox"), outbox.Options{Gap: a.gapBody, Log: a.log}); err != nil {
+		return nil, err
+	}
+	a.journal = newJournal(a.memory.Append, a.journalFault, a.clock.now, id, a.log)
+	a.hand, a.gate = hand(onlooker{}), gate(noGate{})
+	if !a.observe {
+		eo := enforce.Options{Root: a.root, Log: a.log, Now: a.clock.now}
+		a.hand, a.gate = enforce.New(eo), enforce.NewGate(eo)
+	}
+	a.journal.put(startRecord(version, ended))
+	if found != clockFine {
+		a.journal.put(wire.Record{Kind: wire.RecordClock, Code: found, Note: "wall clock " + time.Now().UTC().Format(time.RFC3339)})
+	}
+	return a.firstPolicy(), a.markRunning(true)
+}
+
+func (a *agent) firstPolicy() *policy.Policy {
+	saved, problem := a.savedPolicy()
+	p, record := firstPolicy(saved, problem, a.gate.State())
+	if record != nil {
+		a.log.Warn().Err(problem).Str("mode", string(p.RemovableMedia.Mode)).Msg("no saved policy, judging by the built-in one")
+		a.journal.put(*record)
+	}
+	return p
+}
+
+func (a *agent) savedPolicy() (*policy.Policy, error) {
+	var err error
+	if a.identity, err = link.Load(a.config.State); err != nil {
+		return nil, err
+	}
+	return link.SavedPolicy(a.config.State, a.identity)
+}
+
+// assemble puts the guard in the middle.
+func (a *agent) assemble(first *policy.Policy) {
+	system := supervisor{a.getenv}
+	a.teller = &local.Teller{Root: a.root, Log: a.log}
+	a.guard = newGuard(guardOptions{
+		Watch: a.watch, Hand: a.hand, Gate: a.gate,
+		Journal: a.journal.put, Tell: a.teller.Tell,
+		Clock: a.clock, Policy: first, Boot: a.boot.Boot,
+		Facts: hostFacts(a.root), Unsent: a.memory.Len,
+		User:  func() string { return sensor.User(a.eyes()) },
+		Alive: func() { system.say("WATCHDOG=1") }, Watchdog: system.watchdog(),
+		Log: a.log,
+	})
+	a.voice = voice{a: a, first: first.Revision}
+}
+
+// run starts everyone and, when ctx ends, stops them in the order in which they depend on each other:
+// the guard speaks its last words, the journal writes them down.
+func (a *agent) run(ctx context.Context) error {
+	var writer, others sync.WaitGroup
+	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
+	writer.Go(func() { a.journal.run(writing) })
+	others.Go(func() { a.voice.run(ctx) })
+	others.Go(func() { a.answer(ctx) })
+	others.Go(func() {
+		a.guard.status() // answered once the guard is at work
+		supervisor{a.getenv}.say("READY=1\nSTATUS=guarding")
+	})
+	a.guard.run(ctx)
+	supervisor{a.getenv}.say("STOPPING=1")
+	others.Wait()
+	a.journal.put(wire.Record{Kind: wire.RecordAgent, Code: "stopped"})
+	stopWriting()
+	writer.Wait()
+	return a.markRunning(false)
+}
+
+func (a *agent) eyes() sensor.Options {
+	return sensor.Options{Root: a.root, Boot: a.boot.Boot, System: a.boot.System, Log: a.log, Now: a.clock.now}
+}
+
+// watch opens the eyes. The machine's own disks are those of the first look in this boot, whoever comes later.
+func (a *agent) watch(ctx context.Context) (<-chan policy.Event, error) {
+	if a.boot.System == nil {
+		devices, err := sensor.Enumerate(a.eyes())
+		if err != nil {
+			return nil, err
+		}
+		a.boot.System = sensor.SystemDisks(devices)
+		if err := a.markRunning(true); err != nil {
+			a.log.Error().Err(err).Msg("cannot note the system's disks")
+		}
+	}
+	return sensor.Watch(ctx, a.eyes())
+}
+
+func (a *agent) markRunning(is bool) error {
+	a.boot.Running = is
+	err := saveBoot(a.config.State, a.boot)
+	if err != nil {
+		a.log.Error().Err(err).Msg("cannot note that the agent runs") // a full disk must not keep it from running
+	}
+	return nil
+}
+
+func (a *agent) gapBody(lost uint64) []byte {
+	return gapRecord(lost, "journal", a.clock.now(), a.boot.Boot)
+}
+
+func (a *agent) journalFault(err error) {
+	text := ""
+	if err != nil {
+		a.log.Error().Err(err).Msg("cannot write the journal")
+		text = err.Error()
+	}
+	go a.guard.post(func() { a.guard.setFault("journal", text) })
+}
+
+// answer serves the local socket. A terminal where it cannot be opened is guarded all the same.
+func (a *agent) answer(ctx context.Context) {
+	path := a.socketPath()
+	l, err := local.Listen(path)
+	if err != nil {
+		a.log.Error().Err(err).Msg("status and doctor will not be answered")
+		return
+	}
+	defer os.Remove(path)
+	local.Serve(ctx, l, func(local.Request) local.Answer {
+		s := a.guard.status()
+		return local.Answer{Status: &s, Link: a.voice.report()}
+	}, a.log)
+}
+
+func (a *agent) socketPath() string {
+	switch {
+	case a.socket != "":
+		return a.socket
+	case a.observe:
+		return filepath.Join(a.config.State, "agent.sock")
+	}
+	return defaultSocket
+}
+
+// enrolled says whether err is anything but a terminal that has not been enrolled yet.
+func notEnrolled(err error) bool { return errors.Is(err, link.ErrNotEnrolled) }

@@ -1,0 +1,6 @@
+//go:build !libusb
+
+package main
+
+// descriptorFindings needs a build with the tag libusb.
+func descriptorFindings() []finding { return nil }

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// installCommand makes the agent a part of this system. Doing it again renews what is installed.
+func installCommand(ctx context.Context, s streams, args []string) error {
+	f := flags("install")
+	path := f.String("config", defaultConfig, "configuration `file` to write")
+	server := f.String("server", "", "console's `address` for terminals, https://console:8444")
+	token := f.String("token", "", "one-time enrolment `code`")
+	fingerprint := f.String("fingerprint", "", "SHA-256 `fingerprint` of the console's CA")
+	if err := parse(s, f, args, "Installs and starts the service. Nothing is blocked until the console's policy says so."); err != nil {
+		return err
+	}
+	if err := mayInstall(); err != nil {
+		return err
+	}
+	c, err := readConfig(*path)
+	if err != nil {
+		return err
+	}
+	c = c.with(*server, *token, *fingerprint)
+	if err := c.check(*path); err != nil {
+		return err
+	}
+	if err := c.write(*path); err != nil {
+		return err
+	}
+	if err := installFiles(); err != nil {
+		return err
+	}
+	if err := startService(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintln(s.out, "installed and started; `sekisho-agent status` shows what it sees")
+	return nil
+}
+
+func mayInstall() error {
+	if !privileged() {
+		return errors.New("cannot install: only root can")
+	}
+	if !hasServiceManager() {
+		return errors.New("cannot install: this system has no service manager that we know; `sekisho-agent run` works without one")
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"sekisho/installer/linux"
+	"sekisho/internal/durable"
+	"sekisho/internal/osexec"
+)
+
+// programPath is where the unit starts the agent from.
+const programPath = "/usr/bin/sekisho-agent"
+
+const unitPath = "/etc/systemd/system/" + linux.AgentUnit
+
+// installFiles puts program, helper units and hooks in their places; the unit itself is the service library's.
+func installFiles() error {
+	if err := installProgram(); err != nil {
+		return err
+	}
+	for _, f := range linux.Files() {
+		if f.Path == unitPath || missing(f.Needs) {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
+			return fmt.Errorf("cannot install: %w", err)
+		}
+		if err := durable.WriteFile(f.Path, f.Data, os.FileMode(f.Mode)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func missing(needs string) bool {
+	if needs == "" {
+		return false
+	}
+	_, err := os.Stat(needs)
+	return err != nil
+}
+
+// installProgram copies this program to where the unit looks for it, unless it runs from there, as a package's does.
+func installProgram() error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("cannot install: %w", err)
+	}
+	if real, err := filepath.EvalSymlinks(self); err == nil && real == programPath {
+		return nil
+	}
+	in, err := os.Open(self)
+	if err != nil {
+		return fmt.Errorf("cannot install: %w", err)
+	}
+	defer in.Close()
+	raw, err := io.ReadAll(in)
+	if err != nil {
+		return fmt.Errorf("cannot install: %w", err)
+	}
+	return durable.WriteFile(programPath, raw, 0o755)
+}
+
+func agentUnit() ([]byte, error) {
+	for _, f := range linux.Files() {
+		if f.Path == unitPath {
+			return f.Data, nil
+		}
+	}
+	return nil, errors.New("cannot install: this program carries no unit")
+}
+
+// startService installs the unit anew and starts it.
+func startService(ctx context.Context) error {
+	unit, err := agentUnit()
+	if err != nil {
+		return err
+	}
+	s, err := systemService(string(unit))
+	if err != nil {
+		return fmt.Errorf("cannot install: %w", err)
+	}
+	if err := os.Remove(unitPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot renew the unit: %w", err)
+	}
+	if err := s.Install(); err != nil {
+		return fmt.Errorf("cannot install the unit: %w", err)
+	}
+	// Not the library's start: one that runs already has to begin with the new program.
+	if err := systemctl(ctx, "restart", linux.AgentUnit); err != nil {
+		return hint(err, "`journalctl -u sekisho-agent` tells why")
+	}
+	return nil
+}
+
+func systemctl(ctx context.Context, args ...string) error {
+	_, err := osexec.Run(ctx, osexec.Systemctl, osexec.Options{Timeout: stopLimit * 6}, args...)
+	return err
+}
+
+// removeService stops the service and takes away what installFiles and startService put there.
+func removeService(ctx context.Context) error {
+	var all error
+	if _, err := os.Lstat(unitPath); err == nil {
+		all = errors.Join(all, systemctl(ctx, "disable", "--now", linux.AgentUnit))
+	}
+	return all
+}
+
+func removeFiles(ctx context.Context) error {
+	var all error
+	for _, f := range linux.Files() {
+		if err := os.Remove(f.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			all = errors.Join(all, fmt.Errorf("cannot remove: %w", err))
+		}
+	}
+	return errors.Join(all, systemctl(ctx, "daemon-reload"))
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+func installFiles() error { return nil } // an MSI will
+
+func startService(context.Context) error {
+	s, err := systemService("")
+	if err != nil {
+		return fmt.Errorf("cannot install: %w", err)
+	}
+	if err := s.Install(); err != nil {
+		return fmt.Errorf("cannot install the service: %w", err)
+	}
+	return s.Start()
+}
+
+func removeService(context.Context) error {
+	s, err := systemService("")
+	if err != nil {
+		return fmt.Errorf("cannot uninstall: %w", err)
+	}
+	_ = s.Stop() // it may not be running
+	return s.Uninstall()
+}
+
+func removeFiles(context.Context) error { return nil }

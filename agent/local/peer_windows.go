@@ -1,0 +1,5 @@
+package local
+
+import "net"
+
+func peer(net.Conn) int { return -1 }

@@ -1,0 +1,162 @@
+package local
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sekisho/internal/wire"
+)
+
+// SocketPath is where the agent listens, in its unit's RuntimeDirectory.
+const SocketPath = "/run/sekisho/agent.sock"
+
+// Bounds of one conversation, so that no user of the terminal can hold the agent up.
+const (
+	maxRequest = 64 << 10
+	maxAnswer  = 4 << 20
+	maxTalks   = 16
+	talkLimit  = 5 * time.Second
+)
+
+// AskStatus is the one question there is.
+const AskStatus = "status"
+
+// Request is one line of JSON.
+type Request struct {
+	Ask string `json:"ask"`
+}
+
+// Answer is one line of JSON.
+type Answer struct {
+	Error  string       `json:"error,omitempty"`
+	Status *wire.Status `json:"status,omitempty"`
+	Link   Link         `json:"link"`
+}
+
+// Link is how the agent stands with the console.
+type Link struct {
+	Server   string    `json:"server,omitempty"`
+	Enrolled bool      `json:"enrolled"`
+	Since    time.Time `json:"since,omitzero"`   // connected since; zero when not
+	Contact  time.Time `json:"contact,omitzero"` // last answer
+	Error    string    `json:"error,omitempty"`  // why not
+}
+
+// parseRequest reads the foreign bytes of one question.
+func parseRequest(line []byte) (Request, error) {
+	var r Request
+	dec := json.NewDecoder(bytes.NewReader(line))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&r); err != nil {
+		return Request{}, fmt.Errorf("cannot read request: %w", err)
+	}
+	if dec.More() {
+		return Request{}, errors.New("cannot read request: something follows it")
+	}
+	if r.Ask != AskStatus {
+		return Request{}, fmt.Errorf("cannot answer %.32q: not a question this agent knows", r.Ask)
+	}
+	return r, nil
+}
+
+// Listen opens the socket for everyone on this terminal: what it answers is no secret of another user.
+func Listen(path string) (net.Listener, error) {
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSocket != 0 {
+		os.Remove(path) // left by an agent that was killed
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen for local questions: %w", err)
+	}
+	if err := os.Chmod(path, 0o666); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("cannot listen for local questions: %w", err)
+	}
+	return l, nil
+}
+
+// Serve answers questions until ctx ends. Too many at once are turned away, not queued.
+func Serve(ctx context.Context, l net.Listener, answer func(Request) Answer, log zerolog.Logger) {
+	defer context.AfterFunc(ctx, func() { l.Close() })()
+	seats := make(chan struct{}, maxTalks)
+	for {
+		conn, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			log.Warn().Err(err).Msg("cannot accept a local question")
+			time.Sleep(100 * time.Millisecond) // out of files: others need them more
+			continue
+		}
+		select {
+		case seats <- struct{}{}:
+			go func() {
+				defer func() { <-seats }()
+				talk(conn, answer, log)
+			}()
+		default:
+			conn.Close()
+		}
+	}
+}
+
+func talk(conn net.Conn, answer func(Request) Answer, log zerolog.Logger) {
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(talkLimit)); err != nil {
+		return
+	}
+	line, err := bufio.NewReader(io.LimitReader(conn, maxRequest)).ReadBytes('\n')
+	if err != nil {
+		return // went away, or said too much
+	}
+	req, err := parseRequest(line)
+	var a Answer
+	if err != nil {
+		a.Error = err.Error()
+		log.Info().Err(err).Int("uid", peer(conn)).Msg("local question refused")
+	} else {
+		a = answer(req)
+	}
+	if err := json.NewEncoder(conn).Encode(a); err != nil {
+		log.Debug().Err(err).Msg("local answer was not taken")
+	}
+}
+
+// Ask asks the running agent.
+func Ask(ctx context.Context, path string, r Request) (Answer, error) {
+	var a Answer
+	ctx, cancel := context.WithTimeout(ctx, talkLimit)
+	defer cancel()
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", path)
+	if err != nil {
+		return a, fmt.Errorf("cannot reach the agent: %w", err)
+	}
+	defer conn.Close()
+	deadline, _ := ctx.Deadline()
+	if err := conn.SetDeadline(deadline); err != nil {
+		return a, fmt.Errorf("cannot reach the agent: %w", err)
+	}
+	if err := json.NewEncoder(conn).Encode(r); err != nil {
+		return a, fmt.Errorf("cannot ask the agent: %w", err)
+	}
+	if err := json.NewDecoder(io.LimitReader(conn, maxAnswer)).Decode(&a); err != nil {
+		return a, fmt.Errorf("cannot read the agent's answer: %w", err)
+	}
+	if a.Error != "" {
+		return a, errors.New(a.Error)
+	}
+	return a, nil
+}

@@ -1,0 +1,6 @@
+package main
+
+const (
+	defaultConfig = "/etc/sekisho/agent.yaml"
+	defaultState  = "/var/lib/sekisho"
+)

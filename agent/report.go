@@ -1,0 +1,79 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"sekisho/agent/local"
+	"sekisho/internal/policy"
+	"sekisho/internal/wire"
+)
+
+// maxShown bounds the devices of a status; a terminal with more says so in its faults.
+const maxShown = 256
+
+// status asks the guard for the terminal's state now; once the guard has ended there is none.
+func (g *guard) status() wire.Status {
+	answer := make(chan wire.Status, 1)
+	if !g.post(func() { answer <- g.report() }) {
+		return wire.Status{At: g.Clock.now(), Gate: "none"}
+	}
+	select {
+	case s := <-answer:
+		return s
+	case <-g.done:
+		return wire.Status{At: g.Clock.now(), Gate: "none"}
+	}
+}
+
+func (g *guard) report() wire.Status {
+	s := g.Facts
+	s.At, s.Boot = g.Clock.now(), g.Boot
+	s.Revision, s.Mode = g.Policy.Revision, string(g.Policy.RemovableMedia.Mode)
+	s.Gate = g.keeper.word()
+	s.User, s.Unsent = g.User(), g.Unsent()
+	for _, id := range sortedIDs(g.here) {
+		a := g.here[id]
+		s.Devices = append(s.Devices, wire.Attached{Device: a.event.Device, Decision: a.decision, Outcome: a.shown(), Since: a.since})
+	}
+	for _, subject := range slices.Sorted(maps.Keys(g.faults)) {
+		s.Faults = append(s.Faults, g.faults[subject])
+	}
+	if n := len(s.Devices); n > maxShown {
+		s.Devices = s.Devices[:maxShown]
+		s.Faults = append(s.Faults, fmt.Sprintf("cannot show all devices: %d are attached", n))
+	}
+	return s
+}
+
+// shown is the outcome as people see it: a hand that has not reported yet is at it.
+func (a *attached) shown() policy.Outcome { return cmp.Or(a.outcome, policy.OutcomePending) }
+
+// tell tells the user what happened to a device, beside the guard. How many sessions it reached becomes a record
+// of its own, because the verdict does not wait for a desktop.
+func (g *guard) tell(a *attached) {
+	if !a.decision.Tell() {
+		return
+	}
+	if a.request == "" {
+		a.request = requestNumber()
+	}
+	if !g.told.take(time.Now()) {
+		return // a storm: the user has been told, the journal line and the record carry the number
+	}
+	n := local.Notice{
+		Kinds: a.event.Device.Kinds, Outcome: a.outcome, Clause: g.Policy.Clauses[a.decision.Clause],
+		Contact: g.Policy.Contact, Request: a.request, Language: g.Policy.Language,
+	}
+	ctx, cancel := context.WithTimeout(g.ctx, 10*time.Second)
+	go func() {
+		defer cancel()
+		if reached := g.Tell(ctx, n); reached > 0 {
+			g.Journal(wire.Record{Kind: wire.RecordAgent, Code: "told", Request: n.Request, Told: reached})
+		}
+	}()
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sekisho/agent/enforce"
+)
+
+// uninstallCommand undoes install: the gate is opened, everything held is let go, units and hooks are removed.
+// Records that the console has not seen stay, unless --purge.
+func uninstallCommand(ctx context.Context, s streams, args []string) error {
+	f := flags("uninstall")
+	path := f.String("config", defaultConfig, "configuration `file`")
+	purge := f.Bool("purge", false, "remove configuration, identity and records too")
+	if err := parse(s, f, args, "Opens the gate, lets everything go that was held, and removes the service."); err != nil {
+		return err
+	}
+	if !privileged() {
+		return errors.New("cannot uninstall: only root can")
+	}
+	c, err := readConfig(*path)
+	if err != nil {
+		return err
+	}
+	err = undo(ctx, enforceOptions(s))
+	if *purge {
+		err = errors.Join(err, removeState(c.State, *path))
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(s.out, "removed; devices work as the kernel was made")
+	return nil
+}
+
+// undo goes on after a failure: half a removal is worse than a complaint.
+func undo(ctx context.Context, o enforce.Options) error {
+	err := removeService(ctx)
+	gate := enforce.NewGate(o)
+	err = errors.Join(err, gate.Open(ctx), gate.Settle(ctx))
+	return errors.Join(err, removeFiles(ctx))
+}
+
+func enforceOptions(s streams) enforce.Options {
+	return enforce.Options{Root: "/", Log: newLogger(s.err, false), Now: time.Now}
+}
+
+// removeState removes only a folder that is recognisably ours.
+func removeState(dir, configPath string) error {
+	if !strings.Contains(filepath.Base(dir), "sekisho") && !strings.Contains(dir, "Sekisho") {
+		return fmt.Errorf("cannot remove state folder %s: it is not named after the agent; remove it by hand", dir)
+	}
+	err := os.RemoveAll(dir)
+	if e := os.Remove(configPath); e != nil && !errors.Is(e, os.ErrNotExist) {
+		err = errors.Join(err, e)
+	}
+	return err
+}
