@@ -6,7 +6,7 @@ import (
 )
 
 // files of one machine.
-type files struct{ qmp, serial, overlay, kernel, initrd string }
+type files struct{ qmp, serial, overlay, kernel, initrd, clock string }
 
 // The guest's kernel line: no file system check (the journal suffices), the old interface name, no wait for a slow clock.
 const kernelLine = "root=/dev/vda rw console=ttyS0 quiet fsck.mode=skip net.ifnames=0 mitigations=off systemd.show_status=false"
@@ -16,7 +16,7 @@ func (image *Image) flags(o Options, paths files, port int) []string {
 	flags := append(accelerator(),
 		"-M", "q35,vmport=off,smbus=off", "-smp", "2", "-m", strconv.Itoa(o.Memory),
 		"-nodefaults", "-display", "none", "-no-reboot", "-no-user-config",
-		"-rtc", "base=utc,clock=host",
+		"-rtc", "base="+or(paths.clock, "utc")+",clock=host",
 		"-kernel", paths.kernel, "-initrd", paths.initrd, "-append", kernelLine,
 		"-serial", "file:"+paths.serial,
 		"-qmp", "unix:"+paths.qmp+",server=on,wait=off",

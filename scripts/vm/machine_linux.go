@@ -61,7 +61,9 @@ type record struct {
 	Port    int
 	PID     int
 	Options Options
-	Image   origin
+	// ClockOffset is how far the machine's clock is ahead of the host's.
+	ClockOffset time.Duration
+	Image       origin
 }
 
 type origin struct{ Root, Booted, Key string }
@@ -125,7 +127,7 @@ func (m *Machine) powerOn(ctx context.Context, restore bool, present []Device) e
 
 // settle gives the machine today's date (a restored one believes it is still the day of the build) and its name.
 func (m *Machine) settle(ctx context.Context) error {
-	if err := m.SetClock(ctx, time.Now()); err != nil {
+	if err := m.SetClock(ctx, time.Now().Add(m.ClockOffset)); err != nil {
 		return err
 	}
 	_, err := m.Run(ctx, "hostname "+m.Options.Hostname+" && echo "+m.Options.Hostname+" >/etc/hostname && sed -i 's/^127.0.0.1.*/127.0.0.1 localhost "+m.Options.Hostname+"/' /etc/hosts")
@@ -138,7 +140,7 @@ func (m *Machine) launch(restore bool) (err error) {
 		return err
 	}
 	paths := files{qmp: m.socket(), serial: filepath.Join(m.Dir, "console.log"), overlay: m.Overlay,
-		kernel: filepath.Join(m.Image.Root, "vmlinux"), initrd: m.initrd()}
+		kernel: filepath.Join(m.Image.Root, "vmlinux"), initrd: m.initrd(), clock: m.clockBase()}
 	flags := append(m.image().flags(m.Options, paths, m.Port), "-S")
 	if restore {
 		flags = append(flags, "-incoming", "exec:cat '"+filepath.Join(m.Image.Booted, "state")+"'")
@@ -343,4 +345,12 @@ func freePort() (int, error) {
 	}
 	defer listener.Close()
 	return listener.Addr().(*net.TCPAddr).Port, nil
+}
+
+// clockBase is what QEMU's hardware clock starts from; "utc" is the host's time.
+func (m *Machine) clockBase() string {
+	if m.ClockOffset == 0 {
+		return "utc"
+	}
+	return time.Now().Add(m.ClockOffset).UTC().Format("2006-01-02T15:04:05")
 }

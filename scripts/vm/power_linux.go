@@ -14,10 +14,19 @@ func (m *Machine) Cable(ctx context.Context, in bool) error {
 	return m.control(ctx, func(q *qmp) error { return q.do("set_link", args{"name": "nic0", "up": in}, nil) })
 }
 
-// SetClock sets the machine's time of day, not its hardware clock.
+// SetClock sets the machine's time of day; later boots go on from it.
 func (m *Machine) SetClock(ctx context.Context, at time.Time) error {
+	if err := m.SetHardwareClock(at); err != nil {
+		return err
+	}
 	_, err := m.Run(ctx, fmt.Sprintf("date -u -s @%d.%09d >/dev/null", at.Unix(), at.Nanosecond()))
 	return err
+}
+
+// SetHardwareClock sets the time that the next PowerOn begins with, and leaves a running machine alone.
+func (m *Machine) SetHardwareClock(at time.Time) error {
+	m.ClockOffset = time.Until(at).Round(time.Second)
+	return m.remember()
 }
 
 // PowerCut pulls the plug: what the guest had not yet written to its disk is lost. PowerOn starts it again.

@@ -1,0 +1,127 @@
+//go:build lab && linux
+
+package flows
+
+import (
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+
+	"sekisho/console/store"
+	"sekisho/internal/policy"
+	"sekisho/scripts/vm"
+)
+
+func TestStorageStaysBlockedAndTheKeyboardAliveWithoutTheAgent(t *testing.T) {
+	for name, end := range map[string]string{
+		"killed":                 "systemctl kill -s KILL sekisho-agent",
+		"stopped":                "systemctl stop sekisho-agent",
+		"removed from the start": "systemctl disable --now sekisho-agent",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := enforced(t, vm.Options{})
+			s.run("mkdir -p /run/systemd/system/sekisho-agent.service.d && printf '[Service]\\nRestart=no\\n' >/run/systemd/system/sekisho-agent.service.d/lab.conf && systemctl daemon-reload && " + end)
+			s.unreadable("without the agent", func() {
+				s.plug(vm.Device{ID: "stick", Kind: vm.UAS, Serial: "ALONE-1"})
+				s.plug(vm.Device{ID: "slow", Kind: vm.BOT, Serial: "ALONE-2"})
+				s.withInput()
+				s.settle()
+			})
+		})
+	}
+}
+
+func TestWhatWasPluggedInBeforeTheAgentStartedIsJudgedToo(t *testing.T) {
+	s := enforced(t, vm.Options{})
+	s.run("systemctl stop sekisho-agent")
+	s.plug(vm.Device{ID: "stick", Kind: vm.UAS, Serial: "BEFORE-1"})
+	s.settle()
+	s.run("systemctl start sekisho-agent")
+	row := s.blocked("BEFORE-1")
+	if !row.Record.Event.Present {
+		t.Error("the row does not say that the stick was there before")
+	}
+}
+
+func TestAStickThatIsInDuringTheBootIsBlocked(t *testing.T) {
+	s := enforced(t, vm.Options{})
+	s.run("while systemctl is-active -q sekisho-initramfs sekisho-initramfs.service; do sleep 0.5; done; systemctl is-active sekisho-initramfs || true")
+	must(t, s.machine.Reboot(t.Context(), vm.Device{ID: "stick", Kind: vm.UAS, Serial: "BOOT-1"}))
+	s.blocked("BOOT-1")
+	if disks := s.disks(); disks != "" {
+		t.Errorf("disks are there: %s", disks)
+	}
+	if out := s.run("journalctl -b -k -o cat | grep -c 'Attached SCSI disk' || true"); out != "0" {
+		t.Errorf("the kernel attached %s disks while it booted", out)
+	}
+}
+
+func TestAPermissionLivesThroughARebootAndEndsWhenTheClockWasSetBack(t *testing.T) {
+	s := enforced(t, vm.Options{})
+	s.plug(vm.Device{ID: "stick", Kind: vm.UAS, Serial: "CLOCK-1"})
+	row := s.blocked("CLOCK-1")
+	s.grant(row.ID, time.Now().Add(30*time.Minute))
+	s.readable("the stick works")
+	must(t, s.machine.Reboot(t.Context(), vm.Device{ID: "stick2", Kind: vm.UAS, Serial: "CLOCK-1"}))
+	s.readable("the stick works after a reboot")
+
+	must(t, s.machine.PowerCut(t.Context()))
+	must(t, s.machine.SetHardwareClock(time.Now().Add(-6*time.Hour)))
+	must(t, s.machine.PowerOn(t.Context(), vm.Device{ID: "stick3", Kind: vm.UAS, Serial: "CLOCK-1"}))
+	s.row("the clock was found moved", func(e store.Event) bool { return e.Record.Kind == "clock" })
+	eventually(t, 30*time.Second, "the permission is over", func() error { return empty(s.disks()) })
+}
+
+// A week is faked by the clock; restarts, cables and power cuts are real. The console is away all the week:
+// while the cable itself is out, nobody could tell the machine what to do.
+func TestAWeekWithoutTheConsoleLosesNothingAndRepeatsNothing(t *testing.T) {
+	s := enforced(t, vm.Options{})
+	s.console.stop(syscall.SIGKILL)
+	begin := time.Now()
+	for day := range 7 {
+		must(t, s.machine.SetClock(t.Context(), begin.AddDate(0, 0, day)))
+		must(t, s.machine.Cable(t.Context(), false))
+		serial := fmt.Sprintf("WEEK-%d", day)
+		s.plug(vm.Device{ID: serial, Kind: vm.UAS, Serial: serial})
+		wait(t, 4*time.Second)
+		must(t, s.machine.Cable(t.Context(), true))
+		switch day {
+		case 2, 5:
+			must(t, s.machine.Restart(t.Context()))
+		case 1, 4:
+			s.unplug(serial)
+			s.run("systemctl restart sekisho-agent")
+		default:
+			s.unplug(serial)
+		}
+	}
+	must(t, s.machine.SetClock(t.Context(), time.Now()))
+	s.console.start()
+	s.row("the last day's stick", func(e store.Event) bool { return e.Record.Event != nil && e.Record.Event.Device.Serial == "WEEK-6" })
+	s.inOrder()
+}
+
+// inOrder holds when every record is there once, without a hole, with a chain that follows.
+func (s *scene) inOrder() {
+	s.Helper()
+	rows, err := s.db.Events(s.Context(), store.EventFilter{Limit: 500})
+	must(s.T, err)
+	next := map[string]uint64{}
+	seen := map[string]int{}
+	for i := len(rows) - 1; i >= 0; i-- {
+		row := rows[i]
+		next[row.Outbox]++
+		if row.Seq != next[row.Outbox] || !row.ChainOK {
+			s.Errorf("outbox %s: record %d comes where %d is due, chain %v", row.Outbox, row.Seq, next[row.Outbox], row.ChainOK)
+		}
+		if e := row.Record.Event; e != nil && e.What == policy.EventAttach && row.Record.Outcome == policy.OutcomeBlocked {
+			seen[e.Device.Serial]++
+		}
+	}
+	for day := range 7 {
+		if serial := fmt.Sprintf("WEEK-%d", day); seen[serial] != 1 {
+			s.Errorf("%s is told of %d times", serial, seen[serial])
+		}
+	}
+}
