@@ -90,7 +90,7 @@ func (c *caller) do(req *http.Request) (*http.Response, error) {
 	req.Header.Set(wire.HeaderVersion, strconv.Itoa(wire.Version))
 	res, err := c.http.Do(req)
 	if err != nil {
-		return nil, explain(err)
+		return nil, &unreached{explain(err)}
 	}
 	if ms, err := strconv.ParseInt(res.Header.Get(wire.HeaderTime), 10, 64); err == nil && ms > 0 {
 		c.onTime(time.UnixMilli(ms))
@@ -143,6 +143,11 @@ func hostOf(base string) string {
 	}
 	return u.Hostname()
 }
+
+// unreached says that no answer came, whatever the reason.
+type unreached struct{ error }
+
+func (e *unreached) Unwrap() error { return e.error }
 
 // hinted is an error with what to do about it.
 type hinted struct {

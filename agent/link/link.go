@@ -59,8 +59,8 @@ type Link struct {
 
 	mu       sync.Mutex // guards what follows
 	identity Identity
-	state    State             // Err is put together from faults when asked
-	faults   map[string]string // what each loop last failed at
+	state    State            // Err is put together from faults when asked
+	faults   map[string]error // what each loop last failed at
 }
 
 // New checks the identity and makes a link; Run connects it.
@@ -73,7 +73,7 @@ func New(o Options) (*Link, error) {
 		return nil, err
 	}
 	setDefaults(&o)
-	l := &Link{o: o, base: base, identity: o.Identity, back: make(chan struct{}, 1), faults: map[string]string{}}
+	l := &Link{o: o, base: base, identity: o.Identity, back: make(chan struct{}, 1), faults: map[string]error{}}
 	return l, l.connect(o.Identity)
 }
 
@@ -136,7 +136,12 @@ func (l *Link) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.state
-	s.Err = strings.Join(slices.Compact(slices.Sorted(maps.Values(l.faults))), "; ")
+	var words []string
+	for _, err := range l.faults {
+		words = append(words, err.Error())
+	}
+	slices.Sort(words)
+	s.Err = strings.Join(slices.Compact(words), "; ")
 	return s
 }
 
@@ -148,16 +153,17 @@ func (l *Link) reached(loop string) {
 		l.state.Since = now
 	}
 	l.state.Contact = now
-	_, was := l.faults[loop]
-	delete(l.faults, loop)
-	others := len(l.faults) > 0
+	before := len(l.faults)
+	maps.DeleteFunc(l.faults, func(which string, err error) bool {
+		var net *unreached // the network is back for all loops; what the console said no to is each loop's own
+		return which == loop || errors.As(err, &net)
+	})
+	mended := len(l.faults) < before
 	l.mu.Unlock()
-	if was {
-		l.o.Log.Info().Str("action", loop).Msg("console reached")
-	}
-	if !others {
+	if !mended {
 		return
 	}
+	l.o.Log.Info().Str("action", loop).Msg("console reached")
 	select {
 	case l.back <- struct{}{}:
 	default:
@@ -170,10 +176,11 @@ func (l *Link) failed(ctx context.Context, loop string, err error) {
 		return
 	}
 	l.mu.Lock()
-	same := l.faults[loop] == err.Error()
-	l.faults[loop] = err.Error()
-	var answered *refusal
-	if !errors.As(err, &answered) {
+	had := l.faults[loop]
+	same := had != nil && had.Error() == err.Error()
+	l.faults[loop] = err
+	var net *unreached
+	if errors.As(err, &net) {
 		l.state.Since = time.Time{}
 	}
 	l.mu.Unlock()
