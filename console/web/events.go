@@ -1,0 +1,121 @@
+package web
+
+import (
+	"time"
+
+	"sekisho/console/store"
+	"sekisho/internal/policy"
+	"sekisho/internal/wire"
+)
+
+// Words of the store's filters.
+const (
+	stateUnclosed = "unclosed"
+	grantRunning  = "running"
+	grantComing   = "coming"
+	grantOver     = "over"
+	severityAlarm = "alarm"
+)
+
+// eventView is one record as lists, details and JSON show it.
+type eventView struct {
+	ID           int64          `json:"id"`
+	At           time.Time      `json:"at"`
+	Received     time.Time      `json:"received"`
+	Terminal     string         `json:"terminal"`
+	TerminalName string         `json:"terminal_name"`
+	Group        string         `json:"group"`
+	GroupName    string         `json:"group_name"`
+	User         string         `json:"user"`
+	Title        string         `json:"title"`
+	Detail       string         `json:"detail"`
+	Kind         string         `json:"kind"`
+	Serial       string         `json:"serial,omitempty"`
+	Outcome      policy.Outcome `json:"outcome"`
+	Severity     string         `json:"severity"`
+	Violation    bool           `json:"violation"`
+	Today        bool           `json:"today"` // a person has to act today
+	Rule         string         `json:"rule"`
+	Clause       string         `json:"clause"` // its title
+	State        string         `json:"state"`
+	Assignee     string         `json:"assignee,omitempty"`
+	Mode         policy.Mode    `json:"mode,omitempty"`
+}
+
+func (p *pages) event(e store.Event) eventView {
+	v := eventView{
+		ID: e.ID, At: e.Record.At, Received: e.Received, Terminal: e.Terminal, TerminalName: e.TerminalName,
+		Group: e.Group, GroupName: e.GroupName, Kind: e.Record.Kind, Outcome: e.Record.Outcome, Severity: e.Severity,
+		Violation: e.Violation, State: orOpen(e.Handling.State), Assignee: e.Handling.Assignee,
+	}
+	v.Today = e.Violation && e.Severity == severityAlarm && v.State != store.StateClosed
+	if d := e.Record.Decision; d != nil {
+		v.Rule, v.Mode = d.RuleName.In(p.cal.lang), d.Mode
+		v.Clause = p.clause(d.Clause).Title.In(p.cal.lang)
+	}
+	if ev := e.Record.Event; ev != nil {
+		v.User, v.Kind, v.Serial = ev.User, string(mainKind(ev.Device)), ev.Device.Serial
+	}
+	v.Title, v.Detail = p.title(e.Record), p.detail(e.Record)
+	return v
+}
+
+func (p *pages) events(list []store.Event) []eventView {
+	views := make([]eventView, 0, len(list))
+	for _, e := range list {
+		views = append(views, p.event(e))
+	}
+	return views
+}
+
+// clause finds the words of a clause id in the catalogue.
+func (p *pages) clause(id string) policy.Clause {
+	if c, ok := policy.DefaultClauses()[id]; ok {
+		return c
+	}
+	return policy.Clause{Title: policy.Text{JA: id, EN: id}}
+}
+
+// title says in a sentence what happened: the device by what it is, the act by its verified outcome.
+func (p *pages) title(rec wire.Record) string {
+	if rec.Event == nil {
+		return p.otherTitle(rec)
+	}
+	kind := p.words.word("kind", mainKind(rec.Event.Device))
+	if policy.Composite(rec.Event.Device.Kinds) {
+		kind = p.words.say("kind.composite", kind)
+	}
+	if rec.Event.What == policy.EventDetach {
+		return p.words.say("title.removed", kind)
+	}
+	return p.words.say("title."+orNone(string(rec.Outcome)), kind)
+}
+
+// otherTitle is for what the agent says about itself.
+func (p *pages) otherTitle(rec wire.Record) string {
+	if text, ok := p.words["title."+rec.Kind+"."+rec.Code]; ok && rec.Code != "" {
+		return text
+	}
+	if rec.Kind == wire.RecordGap {
+		return p.words.say("title.gap", rec.Lost)
+	}
+	if rec.Kind == wire.RecordPolicy {
+		return p.words.say("title.policy", rec.Revision)
+	}
+	return p.words.word("title", rec.Kind)
+}
+
+// detail is the small line below: what helps to tell this one from the next.
+func (p *pages) detail(rec wire.Record) string {
+	if rec.Event == nil {
+		return rec.Note
+	}
+	line := p.device(rec.Event.Device)
+	if policy.Composite(rec.Event.Device.Kinds) {
+		line = p.kinds(rec.Event.Device.Kinds)
+	}
+	if rec.Outcome == policy.OutcomeAudit {
+		line += p.words.say("list.comma") + p.words.say("detail.audit")
+	}
+	return line
+}

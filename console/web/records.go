@@ -1,0 +1,119 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"sekisho/console/store"
+	"sekisho/internal/wire"
+)
+
+// recordsPage lists what people did at this console, newest first.
+type recordsPage struct {
+	Rows []auditView `json:"records"`
+	Next string      `json:"next,omitempty"`
+}
+
+type auditView struct {
+	ID     int64     `json:"id"`
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`
+	Act    string    `json:"act"`
+	Object string    `json:"object"`
+	Detail string    `json:"detail"`
+	Words  string    `json:"-"`
+	Hash   wire.Hash `json:"hash"`
+}
+
+func (s *server) records(r *request) error {
+	before, _ := strconv.ParseInt(r.URL.Query().Get("before"), 10, 64)
+	list, err := s.DB.Audits(r.Context(), max(0, before), pageSize)
+	if err != nil {
+		return err
+	}
+	body := recordsPage{Rows: make([]auditView, 0, len(list))}
+	for _, a := range list {
+		body.Rows = append(body.Rows, auditView{a.ID, a.At, a.By, a.Act, a.Object, a.Detail, s.pages[r.lang].auditWords(a.Detail), a.Hash})
+	}
+	if len(list) == pageSize && list[len(list)-1].ID > 1 {
+		body.Next = "/records?before=" + strconv.FormatInt(list[len(list)-1].ID, 10)
+	}
+	return show(s, r, "records", body, title("records.title"), section("records"))
+}
+
+// auditWords writes an act's facts as a line; the JSON itself stays in the record.
+func (p *pages) auditWords(detail string) string {
+	var facts map[string]any
+	if json.Unmarshal([]byte(detail), &facts) != nil {
+		return ""
+	}
+	var parts []string
+	for k, v := range facts {
+		if v != nil && fmt.Sprint(v) != "" {
+			parts = append(parts, p.words.word("fact", k)+" "+p.factWord(k, v))
+		}
+	}
+	sort.Strings(parts)
+	return strings.Join(parts, p.words.say("list.comma"))
+}
+
+func (p *pages) factWord(key string, v any) string {
+	text := fmt.Sprint(v)
+	if n, ok := v.(float64); ok {
+		text = strconv.FormatFloat(n, 'f', -1, 64)
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return p.cal.moment(t)
+	}
+	if key == "mode" || key == "state" || key == "role" {
+		return p.words.word(key, text)
+	}
+	return text
+}
+
+// searchPage is one answer over terminals, violations and serial numbers.
+type searchPage struct {
+	Text      string         `json:"text"`
+	Terminals []terminalView `json:"terminals"`
+	Events    []eventView    `json:"violations"`
+	Total     int            `json:"total"` // of violations
+	All       string         `json:"all"`
+}
+
+const searchShown = 10
+
+func (s *server) search(r *request) error {
+	body := searchPage{Text: cut(strings.TrimSpace(r.URL.Query().Get("q")), 200), Terminals: []terminalView{}, Events: []eventView{}}
+	if body.Text != "" {
+		if err := s.find(r, &body); err != nil {
+			return err
+		}
+	}
+	return show(s, r, "search", body, title("search.title"), searched(body.Text))
+}
+
+func (s *server) find(r *request, body *searchPage) error {
+	terminals, err := s.DB.Terminals(r.Context(), "", body.Text)
+	if err != nil {
+		return err
+	}
+	for _, t := range terminals[:min(len(terminals), searchShown)] {
+		body.Terminals = append(body.Terminals, s.terminalView(t, r.now))
+	}
+	f := store.EventFilter{Violations: true, Text: body.Text, Limit: searchShown}
+	events, err := s.DB.Events(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	counts, err := s.DB.CountEvents(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	body.Events, body.Total = s.pages[r.lang].events(events), counts.Total
+	body.All = view{State: "all", Text: body.Text}.url("/violations")
+	return nil
+}

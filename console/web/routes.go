@@ -1,0 +1,67 @@
+package web
+
+import "sekisho/console/store"
+
+// route is one line of the site map. Roles empty means everybody who is signed in.
+type route struct {
+	Method  string
+	Pattern string
+	Public  bool // without a session
+	Roles   []string
+	do      func(*server, *request) error
+}
+
+var (
+	admin    = []string{store.RoleAdmin}
+	hands    = []string{store.RoleAdmin, store.RoleHelpdesk}
+	auditing = []string{store.RoleAdmin, store.RoleAuditor}
+)
+
+// routes is the site map: who may see and do what, in one place.
+func routes() []route {
+	return []route{
+		{Method: "GET", Pattern: "/login", Public: true, do: (*server).showSignIn},
+		{Method: "POST", Pattern: "/login", Public: true, do: (*server).signIn},
+		{Method: "GET", Pattern: "/setup/{token}", Public: true, do: (*server).showSetup},
+		{Method: "POST", Pattern: "/setup/{token}", Public: true, do: (*server).setup},
+		{Method: "POST", Pattern: "/logout", do: (*server).signOut},
+
+		{Method: "GET", Pattern: "/{$}", do: (*server).overview},
+		{Method: "GET", Pattern: "/violations", do: (*server).violations},
+		{Method: "GET", Pattern: "/violations.csv", do: (*server).violationsCSV},
+		{Method: "GET", Pattern: "/violations/{id}", do: (*server).violation},
+		{Method: "POST", Pattern: "/violations/{id}", Roles: hands, do: (*server).handle},
+		{Method: "GET", Pattern: "/terminals", do: (*server).terminals},
+		{Method: "GET", Pattern: "/terminals/{id}", do: (*server).terminal},
+		{Method: "POST", Pattern: "/terminals/{id}", Roles: admin, do: (*server).moveTerminal},
+
+		{Method: "GET", Pattern: "/carryout", do: (*server).grants},
+		{Method: "GET", Pattern: "/carryout/new", Roles: hands, do: (*server).newGrant},
+		{Method: "POST", Pattern: "/carryout/new", Roles: hands, do: (*server).giveGrant},
+		{Method: "GET", Pattern: "/carryout/{id}", do: (*server).grant},
+		{Method: "POST", Pattern: "/carryout/{id}/revoke", Roles: hands, do: (*server).revokeGrant},
+
+		{Method: "GET", Pattern: "/software", do: (*server).software},
+
+		{Method: "GET", Pattern: "/policy", do: (*server).policies},
+		{Method: "POST", Pattern: "/policy", Roles: admin, do: (*server).newGroup},
+		{Method: "GET", Pattern: "/policy/{group}", do: (*server).policy},
+		{Method: "GET", Pattern: "/policy/{group}/edit", Roles: admin, do: (*server).editPolicy},
+		{Method: "POST", Pattern: "/policy/{group}/edit", Roles: admin, do: (*server).changePolicy},
+
+		{Method: "GET", Pattern: "/records", Roles: auditing, do: (*server).records},
+		{Method: "GET", Pattern: "/search", do: (*server).search},
+
+		{Method: "GET", Pattern: "/tokens", Roles: admin, do: (*server).tokens},
+		{Method: "POST", Pattern: "/tokens", Roles: admin, do: (*server).newToken},
+		{Method: "POST", Pattern: "/tokens/{id}/revoke", Roles: admin, do: (*server).revokeToken},
+		{Method: "GET", Pattern: "/accounts", Roles: admin, do: (*server).accounts},
+		{Method: "POST", Pattern: "/accounts", Roles: admin, do: (*server).putAccount},
+
+		{Method: "GET", Pattern: "/account", do: (*server).account},
+		{Method: "POST", Pattern: "/account/look", do: (*server).changeLook},
+		{Method: "POST", Pattern: "/account/password", do: (*server).changePassword},
+		{Method: "POST", Pattern: "/account/sessions/{id}/end", do: (*server).endSession},
+		{Method: "POST", Pattern: "/account/tokens", Roles: admin, do: (*server).newAPIToken},
+	}
+}

@@ -1,0 +1,244 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"sekisho/console/store"
+	"sekisho/internal/policy"
+	"sekisho/internal/wire"
+)
+
+// violationPage explains one record: what, why, what was done, how it is known, what to do next.
+type violationPage struct {
+	eventView
+	Record    wire.Record   `json:"record"`
+	Composite bool          `json:"composite"`
+	Device    string        `json:"device"`
+	RuleID    string        `json:"rule_id"`
+	ClauseIs  policy.Clause `json:"clause_words"`
+	Revision  int64         `json:"revision"`
+	Grant     string        `json:"grant,omitempty"`
+	Steps     []stepView    `json:"steps"`
+	Took      string        `json:"took,omitempty"` // from seen to verified
+	Outbox    string        `json:"outbox"`
+	Seq       uint64        `json:"seq"`
+	Hash      wire.Hash     `json:"hash"`
+	ChainOK   bool          `json:"chain_ok"`
+	KeptUntil time.Time     `json:"kept_until"`
+	Related   []related     `json:"related"`
+	Attached  string        `json:"attached"` // yes, no, unknown: is it plugged in now
+	Grantable bool          `json:"grantable"`
+	NoGrant   string        `json:"no_grant,omitempty"` // word: why a permission is not possible
+	Handling  handlingView  `json:"handling"`
+	Problem   string        `json:"problem,omitempty"`
+	Typed     string        `json:"-"`
+}
+
+type handlingView struct {
+	State    string    `json:"state"`
+	Assignee string    `json:"assignee,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	At       time.Time `json:"at,omitzero"`
+}
+
+type stepView struct {
+	At     time.Time `json:"at"`
+	Code   string    `json:"code"`
+	Detail string    `json:"detail,omitempty"`
+	OK     bool      `json:"ok"`
+	Icon   string    `json:"-"`
+	Class  string    `json:"-"`
+}
+
+// related is a way to records that may belong together; N counts 30 days, this one included.
+type related struct {
+	Word string `json:"word"`
+	URL  string `json:"url"`
+	N    int    `json:"n"`
+}
+
+func (s *server) violation(r *request) error {
+	e, err := s.eventOf(r)
+	if err != nil {
+		return err
+	}
+	return s.showViolation(r, e, "", "", http.StatusOK)
+}
+
+func (s *server) eventOf(r *request) (store.Event, error) {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return store.Event{}, store.ErrNotFound
+	}
+	return s.DB.Event(r.Context(), id)
+}
+
+func (s *server) showViolation(r *request, e store.Event, problem, typed string, code int) error {
+	p := s.pages[r.lang]
+	body := p.violation(e)
+	body.Problem, body.Typed = problem, typed
+	var err error
+	if body.Related, err = s.related(r, body); err != nil {
+		return err
+	}
+	if body.Attached, err = s.attachedNow(r, e); err != nil {
+		return err
+	}
+	return show(s, r, "violation", body, named(body.Title), section("violations"), status(code))
+}
+
+func (p *pages) violation(e store.Event) violationPage {
+	rec := e.Record
+	body := violationPage{
+		eventView: p.event(e), Record: rec, Outbox: e.Outbox, Seq: e.Seq, Hash: e.Hash, ChainOK: e.ChainOK,
+		KeptUntil: p.cal.endOfYear(e.Record.At).AddDate(5, 0, -1), Steps: stepViews(rec.Steps), Took: p.took(rec.Steps),
+		Handling: handlingView{orOpen(e.Handling.State), e.Handling.Assignee, e.Handling.Reason, e.Handling.At},
+	}
+	if d := rec.Decision; d != nil {
+		body.RuleID, body.Revision, body.Grant, body.ClauseIs = d.Rule, d.Revision, d.Grant, p.clause(d.Clause)
+	}
+	if rec.Event == nil {
+		body.NoGrant = "violation.no_grant.device"
+		return body
+	}
+	dev := rec.Event.Device
+	body.Device, body.Composite = p.device(dev), policy.Composite(dev.Kinds)
+	body.NoGrant = cannotGrant(dev)
+	body.Grantable = body.NoGrant == ""
+	return body
+}
+
+// cannotGrant says why no permission can cover the device, before anybody fills in a form.
+func cannotGrant(dev policy.Device) string {
+	switch {
+	case policy.Composite(dev.Kinds):
+		return "violation.no_grant.composite"
+	case !policy.StorageCapable(dev.Kinds):
+		return "violation.no_grant.kind"
+	case !policy.Grantable(dev.Kinds):
+		return "violation.no_grant.parts"
+	case dev.Serial == "" && (dev.Digest == "" || dev.Port == ""):
+		return "violation.no_grant.identity"
+	}
+	return ""
+}
+
+var stepLooks = map[string][2]string{
+	"seen": {"usb", ""}, "decided": {"rule", ""}, "deauthorized": {"blocked", "ok"}, "authorized": {"pass", "ok"},
+	"probed": {"usb", ""}, "synced": {"file", ""}, "unmounted": {"unplug", ""}, "unbound": {"blocked", "ok"},
+	"verified": {"pass", "ok"}, "told": {"msg", ""}, "failed": {"failed", ""},
+}
+
+func stepViews(steps []wire.Step) []stepView {
+	views := make([]stepView, 0, len(steps))
+	for _, st := range steps {
+		look, ok := stepLooks[st.Code]
+		if !ok {
+			look = [2]string{"na", ""}
+		}
+		if !st.OK {
+			look = [2]string{"failed", ""}
+		}
+		views = append(views, stepView{st.At, st.Code, st.Detail, st.OK, look[0], look[1]})
+	}
+	return views
+}
+
+// took is the time from the first step to the last look.
+func (p *pages) took(steps []wire.Step) string {
+	for i := len(steps) - 1; i > 0; i-- {
+		if steps[i].Code == "verified" {
+			d := steps[i].At.Sub(steps[0].At)
+			if d < 0 {
+				return ""
+			}
+			return strconv.FormatFloat(d.Seconds(), 'f', 2, 64)
+		}
+	}
+	return ""
+}
+
+func (s *server) related(r *request, b violationPage) ([]related, error) {
+	p := s.pages[r.lang]
+	views := []struct {
+		word string
+		v    view
+		have bool
+	}{
+		{"related.terminal", view{Terminal: b.Terminal}, true},
+		{"related.user", view{User: b.User}, b.User != ""},
+		{"related.medium", view{Serial: b.Serial}, b.Serial != ""},
+		{"related.kind", view{Group: b.Group, Kind: b.Kind}, true},
+	}
+	list := []related{}
+	for _, one := range views {
+		if !one.have {
+			continue
+		}
+		one.v.State, one.v.Span = "all", 30
+		c, err := s.DB.CountEvents(r.Context(), one.v.filter(r.now, p.cal))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, related{p.words.say(one.word), one.v.url("/violations"), c.Total})
+	}
+	return list, nil
+}
+
+// attachedNow says from the terminal's last status whether the device is plugged in.
+func (s *server) attachedNow(r *request, e store.Event) (string, error) {
+	if e.Record.Event == nil {
+		return "", nil
+	}
+	t, err := s.DB.Terminal(r.Context(), e.Terminal)
+	if errors.Is(err, store.ErrNotFound) {
+		return "unknown", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if t.Status.At.IsZero() || t.Status.At.Before(e.Record.At) {
+		return "unknown", nil
+	}
+	for _, a := range t.Status.Devices {
+		if sameDevice(a.Device, e.Record.Event.Device) {
+			return "yes", nil
+		}
+	}
+	return "no", nil
+}
+
+func sameDevice(a, b policy.Device) bool {
+	return a.Vendor == b.Vendor && a.Product == b.Product && a.Serial == b.Serial && a.Digest == b.Digest && (a.Serial != "" || a.Port == b.Port)
+}
+
+// handle moves a violation on: somebody is at it, it is closed with a reason, or it is opened again.
+func (s *server) handle(r *request) error {
+	e, err := s.eventOf(r)
+	if err != nil {
+		return err
+	}
+	reason := strings.TrimSpace(r.PostFormValue("reason"))
+	h := store.Handling{State: r.PostFormValue("state"), Assignee: r.by(), Reason: reason, At: r.now}
+	switch {
+	case h.State != store.StateWorking && h.State != store.StateClosed && h.State != store.StateOpen:
+		return errBadForm
+	case h.State == store.StateClosed && !r.may(admin):
+		return errForbidden
+	case h.State == store.StateClosed && reason == "":
+		return s.showViolation(r, e, "violation.reason_missing", reason, http.StatusUnprocessableEntity)
+	case len([]rune(reason)) > 1000:
+		return s.showViolation(r, e, "violation.reason_long", reason, http.StatusUnprocessableEntity)
+	}
+	if h.State == store.StateOpen {
+		h.Assignee = ""
+	}
+	if err := s.DB.Handle(r.Context(), e.ID, h, r.by(), r.now); err != nil {
+		return err
+	}
+	return seeOther(r, "/violations/"+strconv.FormatInt(e.ID, 10))
+}
