@@ -93,7 +93,7 @@ func (h hostMounts) Unmount(point string, lazy bool) error {
 
 // inside runs f in the mount namespace of process 1.
 func (h hostMounts) inside(f func() error) error {
-	mine, err := os.Readlink(filepath.Join(h.proc, "self/ns/mnt"))
+	mine, err := os.Readlink(filepath.Join(h.proc, "thread-self/ns/mnt"))
 	theirs, err2 := os.Readlink(filepath.Join(h.proc, "1/ns/mnt"))
 	if err := errors.Join(err, err2); err != nil {
 		return err
@@ -108,9 +108,16 @@ func (h hostMounts) inside(f func() error) error {
 
 // enter changes the thread it runs on for good; it never unlocks it, so that the runtime throws the
 // thread away with the goroutine. The kernel lets a thread change its mount namespace only when it does
-// not share its root and working folder with others, hence unshare(CLONE_FS) (setns(2)).
+// not share its root and working folder with others, hence unshare(CLONE_FS) (setns(2)). The first thread
+// is never the one: it cannot be thrown away, and /proc/self tells its namespace as everybody's.
 func (h hostMounts) enter(f func() error) error {
 	runtime.LockOSThread()
+	if unix.Gettid() == unix.Getpid() {
+		defer runtime.UnlockOSThread() // only after the other goroutine found a thread of its own
+		done := make(chan error, 1)
+		go func() { done <- h.enter(f) }()
+		return <-done
+	}
 	ns, err := os.Open(filepath.Join(h.proc, "1/ns/mnt"))
 	if err != nil {
 		return err
