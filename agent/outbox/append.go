@@ -84,7 +84,7 @@ func (o *Outbox) commit(bodies [][]byte) (uint64, error) {
 	}
 	o.ring()
 	if owed {
-		o.state.Debt = nil // on disk it says At, which is written now
+		o.state = o.state.paid()
 		first++
 	}
 	return first, nil
@@ -182,7 +182,9 @@ func (o *Outbox) makeRoom(bodies [][]byte) error {
 	}
 	hole := span{max(o.acked+1, o.segments[0].first), o.segments[drop].first - 1}
 	if hole.From <= hole.To {
-		o.lose(o.state.untold(hole), hole)
+		if numbers, lost := o.state.untold(hole); numbers > 0 {
+			o.lose(lost, hole)
+		}
 	}
 	if err := o.persist(); err != nil {
 		return err

@@ -84,10 +84,14 @@ func (o *Outbox) start(path string) int64 {
 // tellHole appends a gap record when records before first turn out to be gone that were there at the start.
 func (o *Outbox) tellHole(first uint64) error {
 	hole := span{o.acked + 1, first - 1}
-	if hole.From > hole.To || o.state.untold(hole) == 0 {
+	if hole.From > hole.To {
 		return nil
 	}
-	o.lose(o.state.untold(hole), hole)
+	numbers, lost := o.state.untold(hole)
+	if numbers == 0 {
+		return nil
+	}
+	o.lose(lost, hole)
 	_, err := o.commit(nil)
 	return err
 }

@@ -135,7 +135,7 @@ func (o *Outbox) survey() error {
 		return err
 	}
 	if d := o.state.Debt; d != nil && o.last >= d.At {
-		o.state.Debt = nil
+		o.state = o.state.paid()
 	}
 	o.judge(f)
 	if _, err := o.commit(nil); err != nil { // a full disk: the debt stands, the next append pays it
@@ -149,11 +149,12 @@ func (o *Outbox) survey() error {
 
 // judge notes what is lost and not yet told.
 func (o *Outbox) judge(f found) {
-	lost := uint64(0)
+	numbers, lost := uint64(0), uint64(0)
 	for _, h := range f.holes {
-		lost += o.state.untold(h)
+		n, l := o.state.untold(h)
+		numbers, lost = numbers+n, lost+l
 	}
-	if lost > 0 || f.unknown {
+	if numbers > 0 || f.unknown {
 		o.lose(lost, append(f.holes, f.skipped...)...)
 	}
 }

@@ -160,6 +160,7 @@ func decodeHead(b []byte) (r record, length int, sum uint32, ok bool) {
 type scanner struct {
 	r      *bufio.Reader
 	offset int64
+	size   int64
 	after  uint64 // numbers up to here are not wanted any more
 	torn   bool   // the file ends within a record whose head is whole: an append that never ended
 	err    error  // what the disk said
@@ -167,8 +168,8 @@ type scanner struct {
 
 // newScanner begins at an offset; at 0 it skips the header when that is whole, and looks for records from the start otherwise.
 func newScanner(r io.ReaderAt, size, offset int64) *scanner {
-	room := max(16, min(size-offset, headSize+wire.MaxRecord))
-	s := &scanner{r: bufio.NewReaderSize(io.NewSectionReader(r, offset, size-offset), int(room)), offset: offset}
+	room := max(headerSize, min(size-offset, headSize+wire.MaxRecord))
+	s := &scanner{r: bufio.NewReaderSize(io.NewSectionReader(r, offset, size-offset), int(room)), offset: offset, size: size}
 	if offset == 0 {
 		b, _ := s.r.Peek(headerSize) // too short is no header
 		if _, ok := decodeHeader(b); ok {
@@ -199,9 +200,12 @@ func (s *scanner) try(head []byte) (record, bool) {
 	if !ok || r.seq <= s.after {
 		return r, false
 	}
+	if s.offset+headSize+int64(length) > s.size {
+		s.torn = r.seq == s.after+1
+		return r, false
+	}
 	whole, err := s.r.Peek(headSize + length)
 	if err != nil {
-		s.torn = errors.Is(err, io.EOF) && r.seq == s.after+1
 		s.fail(err)
 		return r, false
 	}
@@ -228,24 +232,28 @@ func (s *scanner) fail(err error) {
 }
 
 // create begins a segment on disk, whole and durable, or leaves nothing behind.
-func create(open func(string) (file, error), path string, head []byte) (f file, err error) {
-	if f, err = open(path); err != nil {
+func create(open func(string) (file, error), path string, head []byte) (file, error) {
+	f, err := open(path)
+	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(path)
-		}
-	}()
-	if err = f.Truncate(0); err != nil { // left over from an attempt that was cut off
+	if err := begin(f, path, head); err != nil {
+		f.Close()
+		os.Remove(path)
 		return nil, err
 	}
-	if _, err = f.Write(head); err != nil {
-		return nil, err
+	return f, nil
+}
+
+func begin(f file, path string, head []byte) error {
+	if err := f.Truncate(0); err != nil { // left over from an attempt that was cut off
+		return err
 	}
-	if err = f.Sync(); err != nil {
-		return nil, err
+	if _, err := f.Write(head); err != nil {
+		return err
 	}
-	return f, durable.SyncDir(filepath.Dir(path))
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return durable.SyncDir(filepath.Dir(path))
 }

@@ -26,10 +26,11 @@ type state struct {
 	Generation uint64 `json:"generation"` // grows with every new identity; part of the segments' names
 	Outbox     string `json:"outbox"`     // the identity
 	Told       []span `json:"told"`       // holes that a gap record tells of, so that nobody tells them twice
-	Debt       *debt  `json:"debt"`       // the gap record that tells the newest of them
+	Debt       *debt  `json:"debt"`       // the gap record that has to be written
+	Gaps       []debt `json:"gaps"`       // gap records that are written and unsent: when one is lost itself, the next one says its number too
 }
 
-// debt is a gap record that has to be written. It counts as written once the journal has a record number At.
+// debt is a gap record. It counts as written once the journal has a record number At.
 type debt struct {
 	Lost uint64 `json:"lost"` // 0: nobody knows how many
 	At   uint64 `json:"at"`
@@ -64,24 +65,42 @@ func (s state) write(dir string) error {
 	return durable.WriteFile(filepath.Join(dir, stateFile), raw, 0o600)
 }
 
-// untold counts the numbers of a hole that no gap record tells of.
-func (s state) untold(hole span) uint64 {
-	lost := hole.To - hole.From + 1
+// untold counts the numbers of a hole that no gap record tells of, and the records that were lost with them.
+func (s state) untold(hole span) (numbers, lost uint64) {
+	numbers = hole.To - hole.From + 1
 	for _, t := range s.Told {
 		if from, to := max(t.From, hole.From), min(t.To, hole.To); from <= to {
-			lost -= to - from + 1
+			numbers -= to - from + 1
 		}
 	}
-	return lost
+	lost = numbers
+	for _, g := range s.Gaps {
+		if hole.has(g.At) {
+			lost += g.Lost - 1 // the gap record itself is no loss, what it told is
+		}
+	}
+	return numbers, lost
 }
+
+func (s span) has(n uint64) bool { return s.From <= n && n <= s.To }
 
 // owe notes holes and that a gap record numbered at shall tell of lost records more.
 func (s state) owe(holes []span, lost, at, acked uint64) state {
 	s.Told = merge(slices.Concat(s.Told, holes), acked)
+	s.Gaps = slices.DeleteFunc(slices.Clone(s.Gaps), func(g debt) bool {
+		return g.At <= acked || slices.ContainsFunc(holes, func(h span) bool { return h.has(g.At) })
+	})
 	if s.Debt != nil {
 		lost += s.Debt.Lost
 	}
 	s.Debt = &debt{Lost: lost, At: at}
+	return s
+}
+
+// paid moves a debt to the gap records that are written. What stands on disk says the same, for its At is in the journal.
+func (s state) paid() state {
+	s.Gaps = append(slices.Clone(s.Gaps), *s.Debt)
+	s.Debt = nil
 	return s
 }
 
