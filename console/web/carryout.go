@@ -149,7 +149,7 @@ func (s *server) grantForm(r *request, event string) (grantForm, store.Event, er
 	p, dev := s.pages[r.lang], e.Record.Event.Device
 	return grantForm{
 		Event: id, Terminal: s.terminalView(t, r.now), Device: dev, Words: p.device(dev), NoGrant: cannotGrant(dev),
-		Latest: p.cal.endOfYear(r.now), EventView: p.event(e), Problems: map[string]string{},
+		Latest: p.cal.endOfYear(r.now).Add(-time.Second), EventView: p.event(e), Problems: map[string]string{},
 	}, e, nil
 }
 

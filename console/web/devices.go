@@ -39,14 +39,29 @@ func (p *pages) kinds(list []policy.Kind) string {
 
 // device describes a device in one line: kind, size, the device's own name.
 func (p *pages) device(d policy.Device) string {
-	parts := []string{p.words.word("kind", mainKind(d))}
+	return strings.Join(append([]string{p.words.word("kind", mainKind(d))}, p.particulars(d)...), p.words.say("list.comma"))
+}
+
+// facts is what the title does not say yet: size, the device's own name, serial number.
+func (p *pages) facts(d policy.Device) string {
+	parts := p.particulars(d)
+	if d.Serial != "" {
+		parts = append(parts, p.words.say("serial")+" "+d.Serial)
+	}
+	if len(parts) == 0 {
+		return p.kinds(d.Kinds)
+	}
+	return strings.Join(parts, p.words.say("list.comma"))
+}
+
+func (p *pages) particulars(d policy.Device) (parts []string) {
 	if d.Capacity > 0 {
 		parts = append(parts, size(d.Capacity))
 	}
 	if own := strings.TrimSpace(d.Manufacturer + " " + d.Name); own != "" {
 		parts = append(parts, p.words.say("device.own", own))
 	}
-	return strings.Join(parts, p.words.say("list.comma"))
+	return parts
 }
 
 // iface says in words what an interface's numbers mean, as far as USB-IF names them.

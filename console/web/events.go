@@ -110,7 +110,7 @@ func (p *pages) detail(rec wire.Record) string {
 	if rec.Event == nil {
 		return rec.Note
 	}
-	line := p.device(rec.Event.Device)
+	line := p.facts(rec.Event.Device)
 	if policy.Composite(rec.Event.Device.Kinds) {
 		line = p.kinds(rec.Event.Device.Kinds)
 	}

@@ -19,14 +19,16 @@ type recordsPage struct {
 }
 
 type auditView struct {
-	ID     int64     `json:"id"`
-	At     time.Time `json:"at"`
-	By     string    `json:"by"`
-	Act    string    `json:"act"`
-	Object string    `json:"object"`
-	Detail string    `json:"detail"`
-	Words  string    `json:"-"`
-	Hash   wire.Hash `json:"hash"`
+	ID          int64     `json:"id"`
+	At          time.Time `json:"at"`
+	By          string    `json:"by"`
+	Act         string    `json:"act"`
+	Object      string    `json:"object"`
+	Detail      string    `json:"detail"`
+	Words       string    `json:"-"`
+	ByWords     string    `json:"-"`
+	ObjectWords string    `json:"-"`
+	Hash        wire.Hash `json:"hash"`
 }
 
 func (s *server) records(r *request) error {
@@ -35,9 +37,16 @@ func (s *server) records(r *request) error {
 	if err != nil {
 		return err
 	}
+	names, err := s.names(r)
+	if err != nil {
+		return err
+	}
 	body := recordsPage{Rows: make([]auditView, 0, len(list))}
 	for _, a := range list {
-		body.Rows = append(body.Rows, auditView{a.ID, a.At, a.By, a.Act, a.Object, a.Detail, s.pages[r.lang].auditWords(a.Detail), a.Hash})
+		body.Rows = append(body.Rows, auditView{
+			ID: a.ID, At: a.At, By: a.By, Act: a.Act, Object: a.Object, Detail: a.Detail, Hash: a.Hash,
+			Words: s.pages[r.lang].auditWords(a.Detail, names), ByWords: names.by(a.By), ObjectWords: names.object(a.Act, a.Object),
+		})
 	}
 	if len(list) == pageSize && list[len(list)-1].ID > 1 {
 		body.Next = "/records?before=" + strconv.FormatInt(list[len(list)-1].ID, 10)
@@ -46,15 +55,15 @@ func (s *server) records(r *request) error {
 }
 
 // auditWords writes an act's facts as a line; the JSON itself stays in the record.
-func (p *pages) auditWords(detail string) string {
+func (p *pages) auditWords(detail string, names names) string {
 	var facts map[string]any
 	if json.Unmarshal([]byte(detail), &facts) != nil {
 		return ""
 	}
 	var parts []string
 	for k, v := range facts {
-		if v != nil && fmt.Sprint(v) != "" {
-			parts = append(parts, p.words.word("fact", k)+" "+p.factWord(k, v))
+		if _, nested := v.(map[string]any); !nested && v != nil && v != false && fmt.Sprint(v) != "" {
+			parts = append(parts, p.words.word("fact", k)+" "+names.of(p.factWord(k, v)))
 		}
 	}
 	sort.Strings(parts)
@@ -73,6 +82,53 @@ func (p *pages) factWord(key string, v any) string {
 		return p.words.word(key, text)
 	}
 	return text
+}
+
+// names gives people's words for ids in records.
+type names struct {
+	known map[string]string // of categories and terminals
+	say   func(string, ...any) string
+}
+
+func (s *server) names(r *request) (names, error) {
+	n := names{map[string]string{}, s.pages[r.lang].words.say}
+	groups, err := s.DB.Groups(r.Context())
+	if err != nil {
+		return n, err
+	}
+	terminals, err := s.DB.Terminals(r.Context(), "", "")
+	if err != nil {
+		return n, err
+	}
+	for _, g := range groups {
+		n.known[g.ID] = g.Name
+	}
+	for _, t := range terminals {
+		n.known[t.ID] = t.Name
+	}
+	return n, nil
+}
+
+func (n names) of(id string) string {
+	if name, ok := n.known[id]; ok {
+		return name
+	}
+	return id
+}
+
+// by is a person, or the terminal that did it itself.
+func (n names) by(by string) string {
+	if id, ok := strings.CutPrefix(by, "terminal "); ok {
+		return n.say("records.by_terminal", n.of(id))
+	}
+	return by
+}
+
+func (n names) object(act, object string) string {
+	if act == "handle" {
+		return "V-" + object
+	}
+	return n.of(object)
 }
 
 // searchPage is one answer over terminals, violations and serial numbers.

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,6 +141,7 @@ type terminalPage struct {
 	Grants     []grantView    `json:"grants"`
 	History    []eventView    `json:"history"`
 	OpenEvents []eventView    `json:"open_events"`
+	OpenTitles []string       `json:"-"`
 }
 
 type attachedView struct {
@@ -196,6 +198,11 @@ func (s *server) terminalRest(r *request, body *terminalPage) error {
 	grants, err := s.DB.Grants(ctx, store.GrantFilter{Terminal: body.ID, Limit: 5})
 	if err != nil {
 		return err
+	}
+	for _, e := range p.events(open) {
+		if !slices.Contains(body.OpenTitles, e.Title) {
+			body.OpenTitles = append(body.OpenTitles, e.Title)
+		}
 	}
 	body.History, body.OpenEvents, body.Grants = p.events(history), p.events(open), p.grants(grants, r.now)
 	return nil

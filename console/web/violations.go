@@ -249,6 +249,7 @@ func (p *pages) narrow(family string, counts map[string]int, set func(*view, str
 
 func (p *pages) byDay(rows []eventView, now time.Time) []dayOfRows {
 	days := []dayOfRows{}
+	sort.SliceStable(rows, func(i, j int) bool { return rows[i].At.After(rows[j].At) }) // the store sorts by arrival
 	today := p.cal.startOfDay(now)
 	for _, row := range rows {
 		d := p.cal.startOfDay(row.At)
