@@ -83,7 +83,8 @@ func (a *agent) open() (*policy.Policy, error) {
 	if found != clockFine {
 		a.journal.put(wire.Record{Kind: wire.RecordClock, Code: found, Note: "wall clock " + time.Now().UTC().Format(time.RFC3339)})
 	}
-	return a.firstPolicy(), a.markRunning(true)
+	a.markRunning(true)
+	return a.firstPolicy(), nil
 }
 
 func (a *agent) firstPolicy() *policy.Policy {
@@ -138,7 +139,8 @@ func (a *agent) run(ctx context.Context) error {
 	a.journal.put(wire.Record{Kind: wire.RecordAgent, Code: "stopped"})
 	stopWriting()
 	writer.Wait()
-	return a.markRunning(false)
+	a.markRunning(false)
+	return nil
 }
 
 func (a *agent) eyes() sensor.Options {
@@ -153,20 +155,17 @@ func (a *agent) watch(ctx context.Context) (<-chan policy.Event, error) {
 			return nil, err
 		}
 		a.boot.System = sensor.SystemDisks(devices)
-		if err := a.markRunning(true); err != nil {
-			a.log.Error().Err(err).Msg("cannot note the system's disks")
-		}
+		a.markRunning(true)
 	}
 	return sensor.Watch(ctx, a.eyes())
 }
 
-func (a *agent) markRunning(is bool) error {
+// markRunning saves the boot note. A full disk must not keep the agent from its work.
+func (a *agent) markRunning(is bool) {
 	a.boot.Running = is
-	err := saveBoot(a.config.State, a.boot)
-	if err != nil {
-		a.log.Error().Err(err).Msg("cannot note that the agent runs") // a full disk must not keep it from running
+	if err := saveBoot(a.config.State, a.boot); err != nil {
+		a.log.Error().Err(err).Msg("cannot save the boot note")
 	}
-	return nil
 }
 
 func (a *agent) gapBody(lost uint64) []byte {
@@ -179,7 +178,7 @@ func (a *agent) journalFault(err error) {
 		a.log.Error().Err(err).Msg("cannot write the journal")
 		text = err.Error()
 	}
-	go a.guard.post(func() { a.guard.setFault("journal", text) })
+	a.guard.post(func() { a.guard.setFault("journal", text) })
 }
 
 // answer serves the local socket. A terminal where it cannot be opened is guarded all the same.
@@ -207,5 +206,5 @@ func (a *agent) socketPath() string {
 	return defaultSocket
 }
 
-// enrolled says whether err is anything but a terminal that has not been enrolled yet.
+// notEnrolled says that a terminal has no identity yet, which is no damage.
 func notEnrolled(err error) bool { return errors.Is(err, link.ErrNotEnrolled) }

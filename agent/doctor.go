@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"text/tabwriter"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -71,18 +70,18 @@ func (p patient) examine() []finding {
 
 // tellFindings prints the table; the command fails when a check did.
 func tellFindings(s streams, found []finding) error {
-	tab := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	var rows [][]string
 	bad := 0
 	for _, f := range found {
-		fmt.Fprintf(tab, "%s\t%s\t%s\n", f.result, f.name, f.detail)
+		rows = append(rows, []string{f.result, f.name, f.detail})
 		if f.result != checkPass && f.advice != "" {
-			fmt.Fprintf(tab, "\t\t→ %s\n", f.advice)
+			rows = append(rows, []string{"", "", "→ " + f.advice})
 		}
 		if f.result == checkFail {
 			bad++
 		}
 	}
-	tab.Flush()
+	table(s.out, rows)
 	if bad > 0 {
 		return fmt.Errorf("cannot call this terminal healthy: %d of %d checks failed", bad, len(found))
 	}
@@ -152,6 +151,9 @@ func (p patient) gate() finding {
 
 func (p patient) desktop() finding {
 	t := local.Teller{Root: p.root, Log: zerolog.Nop()}
+	if err := t.Ready(); err != nil {
+		return finding{"desktop", checkFail, err.Error(), "users are told by the journal and the console only"}
+	}
 	return finding{"desktop", checkPass, fmt.Sprintf("%d sessions can be told", t.Sessions()), ""}
 }
 

@@ -164,8 +164,11 @@ func (g *guard) set(alarm *time.Timer) {
 	alarm.Reset(wait)
 }
 
-// saveEvery is how often the clock is noted while a permission is running or to come.
-const saveEvery = time.Minute
+// How often the clock is noted: while a permission is running or to come, and whenever the console is heard.
+const (
+	saveEvery = time.Minute
+	noteEvery = 10 * time.Minute
+)
 
 // tick looks what the alarm was for; it is only an alarm, the truth is in the clock.
 func (g *guard) tick() {
@@ -181,6 +184,7 @@ func (g *guard) tick() {
 		g.noteClock()
 	}
 	if !next.After(g.Clock.now()) {
+		g.noteClock() // nobody may come back to before this
 		g.judgeAll()
 	}
 }
@@ -241,10 +245,13 @@ func (g *guard) onRefused(err error) {
 func (g *guard) onTime(t time.Time) {
 	doubted := g.Clock.doubted()
 	moved := g.Clock.hear(t)
-	if !moved {
-		return
-	}
 	g.post(func() {
+		if !moved {
+			if g.Clock.elapsed()-g.saved >= noteEvery {
+				g.noteClock()
+			}
+			return
+		}
 		g.Log.Info().Time("now", g.Clock.now()).Msg("the console's time was taken over")
 		if doubted {
 			g.Journal(wire.Record{Kind: wire.RecordAgent, Code: "clock_trusted"})
@@ -279,20 +286,4 @@ func (g *guard) pulse() {
 	case g.changed <- struct{}{}:
 	default:
 	}
-}
-
-// budget allows most acts in a span of time, so that a storm fills neither a screen nor five years of records.
-type budget struct {
-	most  int
-	per   time.Duration
-	since time.Time
-	used  int
-}
-
-func (b *budget) take(now time.Time) bool {
-	if now.Sub(b.since) >= b.per {
-		b.since, b.used = now, 0
-	}
-	b.used++
-	return b.used <= b.most
 }

@@ -63,7 +63,7 @@ func (g *guard) tell(a *attached) {
 		a.request = requestNumber()
 	}
 	if !g.told.take(time.Now()) {
-		return // a storm: the user has been told, the journal line and the record carry the number
+		return // a storm: the user has been told of it, each record carries its number
 	}
 	n := local.Notice{
 		Kinds: a.event.Device.Kinds, Outcome: a.outcome, Clause: g.Policy.Clauses[a.decision.Clause],
@@ -76,4 +76,20 @@ func (g *guard) tell(a *attached) {
 			g.Journal(wire.Record{Kind: wire.RecordAgent, Code: "told", Request: n.Request, Told: reached})
 		}
 	}()
+}
+
+// budget allows most acts in a span of time, so that a storm fills neither a screen nor five years of records.
+type budget struct {
+	most  int
+	per   time.Duration
+	since time.Time
+	used  int
+}
+
+func (b *budget) take(now time.Time) bool {
+	if now.Sub(b.since) >= b.per {
+		b.since, b.used = now, 0
+	}
+	b.used++
+	return b.used <= b.most
 }

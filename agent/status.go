@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"sekisho/agent/local"
 	"sekisho/internal/policy"
@@ -49,18 +48,19 @@ func language(getenv func(string) string) string {
 
 func showStatus(w io.Writer, t statusWords, a local.Answer) {
 	s := a.Status
-	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(name, value string) { fmt.Fprintf(tab, "%s\t%s\n", name, value) }
-	row(t.mode, t.say(s.Mode)+fmt.Sprintf(t.revision, s.Revision))
-	row(t.gate, t.say("gate "+s.Gate))
-	row(t.console, t.link(a.Link))
-	row(t.unsent, fmt.Sprint(s.Unsent))
-	row(t.user, cmp.Or(s.User, "-"))
-	row(t.agent, s.Agent+" / "+s.OS+" / "+s.Kernel)
-	for _, fault := range s.Faults {
-		row(t.fault, fault)
+	rows := [][]string{
+		{t.mode, t.say(s.Mode) + fmt.Sprintf(t.revision, s.Revision)},
+		{t.gate, t.say("gate " + s.Gate)},
+		{t.console, t.link(a.Link)},
+		{t.unsent, fmt.Sprint(s.Unsent)},
+		{t.user, cmp.Or(s.User, "-")},
+		{t.agent, s.Agent + " / " + s.OS + " / " + s.Kernel},
 	}
-	tab.Flush()
+	for _, fault := range s.Faults {
+		rows = append(rows, []string{t.fault, fault})
+	}
+	table(w, rows)
+	fmt.Fprintln(w)
 	showDevices(w, t, s.Devices)
 }
 
@@ -69,17 +69,16 @@ func showDevices(w io.Writer, t statusWords, devices []wire.Attached) {
 		fmt.Fprintln(w, t.none)
 		return
 	}
-	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tab, t.header)
+	rows := [][]string{t.header}
 	for _, d := range devices {
 		until := ""
 		if !d.Decision.Until.IsZero() {
-			until = d.Decision.Until.Local().Format(" -15:04")
+			until = d.Decision.Until.Local().Format(" -01/02 15:04")
 		}
-		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\n", d.Device.ID, kindsOf(d.Device), naming(d.Device), cmp.Or(d.Device.Serial, "-"),
-			t.say(string(d.Outcome))+until, d.Decision.Rule)
+		rows = append(rows, []string{d.Device.ID, kindsOf(d.Device), naming(d.Device), cmp.Or(d.Device.Serial, "-"),
+			t.say(string(d.Outcome)) + until, d.Decision.Rule})
 	}
-	tab.Flush()
+	table(w, rows)
 }
 
 func kindsOf(d policy.Device) string {
@@ -98,7 +97,8 @@ func naming(d policy.Device) string {
 // statusWords is one language of the table.
 type statusWords struct {
 	mode, revision, gate, console, unsent, user, agent, fault string
-	none, header                                              string
+	none                                                      string
+	header                                                    []string
 	connected, never, noConsole                               string
 	words                                                     map[string]string
 }
@@ -122,7 +122,7 @@ func wordsOf(lang string) statusWords {
 		return statusWords{
 			mode: "Mode", revision: " (policy revision %d)", gate: "Gate", console: "Console", unsent: "Records not sent",
 			user: "User", agent: "Agent", fault: "Fault", none: "No device is attached.",
-			header:    "DEVICE\tKIND\tNAME\tSERIAL\tRESULT\tRULE",
+			header:    []string{"DEVICE", "KIND", "NAME", "SERIAL", "RESULT", "RULE"},
 			connected: "last contact %s", never: "not reached yet", noConsole: "none is configured",
 			words: map[string]string{
 				"gate shut": "shut", "gate open": "open", "gate failed": "FAILED", "gate none": "none",
@@ -134,7 +134,7 @@ func wordsOf(lang string) statusWords {
 	return statusWords{
 		mode: "動作", revision: "(ポリシー第%d版)", gate: "関門", console: "管理コンソール", unsent: "未送信の記録",
 		user: "利用者", agent: "エージェント", fault: "異常", none: "接続中の装置はありません。",
-		header:    "装置\t種類\t名称\tシリアル番号\t結果\t規則",
+		header:    []string{"装置", "種類", "名称", "シリアル番号", "結果", "規則"},
 		connected: "最終通信日時 %s", never: "まだ通信していません", noConsole: "設定されていません",
 		words: map[string]string{
 			"audit": "記録のみ", "warn": "警告", "enforce": "禁止を適用",

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,6 +18,14 @@ func (t *Teller) notify(ctx context.Context, s session, title, body string) erro
 	}
 	_, err := run(ctx, osexec.Busctl, options(s), arguments(title, body)...)
 	return err
+}
+
+// Ready says why no desktop can be told here.
+func (t *Teller) Ready() error {
+	if !osexec.Has(osexec.Busctl) {
+		return fmt.Errorf("cannot tell a desktop: %s: %w", osexec.Busctl, osexec.ErrMissing)
+	}
+	return nil
 }
 
 // sessions finds the message buses of people; the folder must belong to the person it is named after.
