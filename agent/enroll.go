@@ -25,21 +25,30 @@ func enrollCommand(ctx context.Context, s streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	c = c.with(*server, *token, *fingerprint)
+	given := c.with(*server, *token, *fingerprint)
 	if id, err := link.Load(c.State); err == nil {
 		fmt.Fprintf(s.out, "already enrolled as terminal %s\n", id.Terminal)
 		return nil
 	}
-	code, err := c.token()
+	code, err := given.token()
 	if err != nil {
 		return err
 	}
-	id, err := enrol(ctx, c, code, time.Now, newLogger(s.err, false))
+	id, err := enrol(ctx, given, code, time.Now, newLogger(s.err, false))
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(s.out, "enrolled as terminal %s\n", id.Terminal)
-	return nil
+	return remember(*path, c, given)
+}
+
+// remember writes where the console is, for the agent that runs; the code is spent.
+func remember(path string, before, given config) error {
+	given.Token, given.TokenFile = "", ""
+	if given.Server == before.Server && given.Fingerprint == before.Fingerprint {
+		return nil
+	}
+	return given.write(path)
 }
 
 // with overrides the configuration by what was given on the command line.
