@@ -307,6 +307,7 @@ func (f *fleet) find(s *site) {
 			f.failed = e.ID
 		case e.Record.Outcome == policy.OutcomeAudit:
 			f.audited = e.ID
+		case e.Record.Event == nil:
 		case policy.Composite(e.Record.Event.Device.Kinds):
 			f.composite = e.ID
 		case e.ID > f.blocked:
