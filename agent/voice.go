@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
 	"sekisho/agent/link"
 	"sekisho/agent/local"
+	"sekisho/internal/wire"
 )
 
 // How long to wait between two tries to enrol; a console that is being set up is not there yet.
@@ -41,7 +43,8 @@ func (v *voice) run(ctx context.Context) {
 		Status: a.guard.status, StatusChanged: a.guard.changed,
 		Revision: func() int64 { return v.first },
 		OnPolicy: a.guard.onPolicy, OnRefused: a.guard.onRefused, OnTime: a.guard.onTime,
-		Log: a.log, Now: a.clock.now,
+		OnWant: v.wanted,
+		Log:    a.log, Now: a.clock.now,
 	})
 	if err != nil {
 		a.log.Error().Err(err).Msg("cannot speak to console")
@@ -52,6 +55,14 @@ func (v *voice) run(ctx context.Context) {
 	v.link, v.err = l, ""
 	v.mu.Unlock()
 	_ = l.Run(ctx) // ends only with ctx
+}
+
+// wanted does what the console asks for beside the acknowledgement; words that we do not know are a newer console's.
+func (v *voice) wanted(want []string) error {
+	if slices.Contains(want, wire.WantJournal) {
+		return v.a.memory.Renew()
+	}
+	return nil
 }
 
 // identity gives the saved one, or enrols, again and again while there is a code.

@@ -37,6 +37,8 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, terminal string) {
 	switch {
 	case errors.Is(err, store.ErrInvalid):
 		a.refuseBatch(w, terminal, err)
+	case errors.Is(err, store.ErrAltered):
+		a.answer(w, wire.EventsAnswer{Acked: acked, Want: []string{wire.WantJournal}})
 	case err != nil:
 		a.fail(w, terminal, err)
 	default:

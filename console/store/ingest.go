@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sekisho/internal/wire"
@@ -28,8 +29,14 @@ type batch struct {
 	status   *wire.Status
 	now      time.Time
 	acked    uint64
+	altered  bool       // a number came again with other content: nothing of the batch was stored
 	done     chan error // buffered; nil for a contact that nobody waits for
 }
+
+// ErrAltered says that a number came again with other content, as from a terminal that was restored from an image.
+// The fault is on record, the first content is kept, and nothing of the batch was stored: the terminal must begin a
+// new journal and send it again there.
+var ErrAltered = errors.New("cannot store records: the journal repeats numbers with other content")
 
 // AddEvents stores a batch and the terminal's status and answers the highest number that is on disk.
 // A repeat is ignored and answered alike; what does not follow is kept and marked, never repaired.
@@ -48,6 +55,9 @@ func (db *DB) AddEvents(ctx context.Context, terminal string, req wire.EventsReq
 	}
 	select {
 	case err := <-b.done:
+		if err == nil && b.altered {
+			err = ErrAltered
+		}
 		return b.acked, err
 	case <-ctx.Done():
 		return 0, ctx.Err()
@@ -148,6 +158,10 @@ func (s *groupTx) storeRows(b *batch) error {
 	fresh, found, err := s.separate(j, b)
 	if err != nil {
 		return err
+	}
+	if b.altered = slices.ContainsFunc(found, func(f fault) bool { return f.code == CodeAltered }); b.altered {
+		b.acked = j.last
+		return s.report(j, b, found)
 	}
 	if err := s.insert(j.id, b.terminal, fresh); err != nil {
 		return err

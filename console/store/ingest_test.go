@@ -76,14 +76,19 @@ func TestANumberThatComesAgainWithOtherContentDoesNotReplaceTheFirst(t *testing.
 	forged := journalOf{outbox: "journal-1"}
 	req := forged.batch(t, stick("innocent"), stick("B"))
 	acked, err := db.AddEvents(t.Context(), "t1", req, noon)
-	must(t, err)
-	if acked != 2 {
-		t.Fatalf("acked %d, want 2", acked)
+	if !errors.Is(err, ErrAltered) || acked != 1 {
+		t.Fatalf("acked %d, %v; want 1 and %v", acked, err, ErrAltered)
 	}
 	list, err := db.Events(t.Context(), EventFilter{Kind: wire.RecordDevice})
 	must(t, err)
-	if len(list) != 2 || list[1].Record.Event.Device.Serial != "A" || list[0].ChainOK {
-		t.Fatalf("want A kept and the follower marked: %+v", list)
+	if len(list) != 1 || list[0].Record.Event.Device.Serial != "A" {
+		t.Fatalf("want A kept and nothing else stored: %+v", list)
+	}
+	fresh := journalOf{outbox: "journal-2"}
+	acked, err = db.AddEvents(t.Context(), "t1", fresh.batch(t, stick("innocent"), stick("B")), noon)
+	must(t, err)
+	if acked != 2 {
+		t.Fatalf("the new journal: acked %d, want 2", acked)
 	}
 	codes := map[string]int{}
 	gaps, err := db.Events(t.Context(), EventFilter{Kind: wire.RecordGap})
