@@ -107,16 +107,16 @@ func (c *clock) reckon() time.Time {
 	return t.UTC().Round(0)
 }
 
-// hear takes the console's time. It says whether that moved our clock or ended a doubt.
+// hear takes the console's time. It says whether that moved our clock or ended a doubt. What the console said once is
+// never taken back by an earlier time: an answer may have hung for minutes behind its clock.
 func (c *clock) hear(t time.Time) (moved bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	diff := t.Sub(c.reckon())
-	close := diff <= tolerance && diff >= -tolerance
-	if close && c.note.Console && !c.note.Doubted {
-		return false // what we have is as good, and never runs backwards
+	if c.note.Console && !c.note.Doubted && diff <= tolerance {
+		return false
 	}
-	moved = !close || c.note.Doubted
+	moved = c.note.Doubted || diff.Abs() > tolerance
 	c.note = note{At: t.UTC().Round(0), Elapsed: c.elapsed(), Boot: c.boot, Console: true}
 	return moved
 }

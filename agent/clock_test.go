@@ -71,6 +71,21 @@ func TestASleepingMachineAgesToo(t *testing.T) {
 	}
 }
 
+func TestAnAnswerThatHungForMinutesDoesNotSetTheClockBack(t *testing.T) {
+	w := &watchmaker{wall: nine.Add(-3 * time.Hour)}
+	c, _ := w.open(t.TempDir(), "one")
+	if !c.hear(nine) || !c.now().Equal(nine) {
+		t.Errorf("it is %s", c.now())
+	}
+	w.pass(10 * time.Minute)
+	if c.hear(nine) || !c.now().Equal(nine.Add(10*time.Minute)) {
+		t.Errorf("it is %s", c.now())
+	}
+	if !c.hear(nine.Add(time.Hour)) || !c.now().Equal(nine.Add(time.Hour)) {
+		t.Errorf("it is %s", c.now())
+	}
+}
+
 func TestASmallDifferenceIsNoClockSetBack(t *testing.T) {
 	dir := t.TempDir()
 	w := &watchmaker{wall: nine}
