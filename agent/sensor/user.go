@@ -1,6 +1,7 @@
 package sensor
 
 import (
+	"io/fs"
 	"path"
 	"strings"
 )
@@ -27,8 +28,11 @@ func (t tree) user() string {
 }
 
 func (t tree) session(name string) map[string]string {
-	b, _ := t.read(path.Join("run/systemd/sessions", name), maxText)
-	keys := map[string]string{}
+	name, keys := path.Join("run/systemd/sessions", name), map[string]string{}
+	if info, err := fs.Stat(t.FS, name); err != nil || !info.Mode().IsRegular() {
+		return keys // beside a session lies its FIFO, 3.ref: who reads it waits until that session ends
+	}
+	b, _ := t.read(name, maxText)
 	for _, line := range strings.Split(string(b), "\n") {
 		if key, value, ok := strings.Cut(line, "="); ok {
 			keys[key] = value
