@@ -3,6 +3,7 @@
 package flows
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -86,19 +87,19 @@ func (s *scene) enforce() {
 // run runs a command in the terminal; it must succeed.
 func (s *scene) run(command string) string {
 	s.Helper()
-	out, err := s.machine.Run(s.Context(), command)
+	out, err := s.machine.Run(s.T.Context(), command)
 	must(s.T, err)
 	return strings.TrimSpace(out)
 }
 
 func (s *scene) plug(d vm.Device) {
 	s.Helper()
-	must(s.T, s.machine.Plug(s.Context(), d))
+	must(s.T, s.machine.Plug(s.T.Context(), d))
 }
 
 func (s *scene) unplug(id string) {
 	s.Helper()
-	must(s.T, s.machine.Unplug(s.Context(), id))
+	must(s.T, s.machine.Unplug(s.T.Context(), id))
 }
 
 // lastWords shows what the agent said when a test failed.
@@ -106,7 +107,9 @@ func (s *scene) lastWords() {
 	if !s.Failed() {
 		return
 	}
-	out, err := s.machine.Run(s.T.Context(), "journalctl -u sekisho-agent -n 60 --no-pager -o cat; lsblk; lsusb -t")
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second) // the test's own is over
+	defer cancel()
+	out, err := s.machine.Run(ctx, "journalctl -u sekisho-agent -n 60 --no-pager -o short-monotonic; lsblk; lsusb -t")
 	s.Logf("the terminal says (%v):\n%s", err, out)
 }
 
@@ -118,7 +121,7 @@ func (s *scene) race(act func()) (got struct {
 	Loops int
 }) {
 	s.Helper()
-	pid, err := s.machine.Background(s.Context(), "exec racer", "/tmp/race.json")
+	pid, err := s.machine.Background(s.T.Context(), "exec racer", "/tmp/race.json")
 	must(s.T, err)
 	act()
 	out := s.run("kill -TERM " + pid + "; while kill -0 " + pid + " 2>/dev/null; do sleep 0.05; done; cat /tmp/race.json")
@@ -150,7 +153,7 @@ func (s *scene) disks() string {
 func (s *scene) readable(about string) {
 	s.Helper()
 	eventually(s.T, 20*time.Second, about, func() error {
-		out, err := s.machine.Run(s.Context(), "for d in /dev/sd[a-h] /dev/sr0 /dev/mmcblk0; do [ -b $d ] && mount -o ro $d /mnt && head -c 4096 /mnt/SECRET.TXT && umount /mnt && exit 0; done; exit 1")
+		out, err := s.machine.Run(s.T.Context(), "for d in /dev/sd[a-h] /dev/sr0 /dev/mmcblk0; do [ -b $d ] && mount -o ro $d /mnt && head -c 4096 /mnt/SECRET.TXT && umount /mnt && exit 0; done; exit 1")
 		if err == nil && !strings.Contains(out, vm.Secret) {
 			return fmt.Errorf("the medium holds %q", out)
 		}
@@ -175,7 +178,7 @@ func (s *scene) outcome(serial string, want policy.Outcome) store.Event {
 func (s *scene) aliveInput() {
 	s.Helper()
 	eventually(s.T, 15*time.Second, "keyboard, mouse and card reader work", func() error {
-		out, err := s.machine.Run(s.Context(), "grep -c 'QEMU USB \\(Keyboard\\|Mouse\\)' /proc/bus/input/devices; lab-readers")
+		out, err := s.machine.Run(s.T.Context(), "grep -c 'QEMU USB \\(Keyboard\\|Mouse\\)' /proc/bus/input/devices; lab-readers")
 		if err != nil {
 			return err
 		}
