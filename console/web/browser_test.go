@@ -46,7 +46,7 @@ func openWindow(t *testing.T, s *site) *window {
 	ctx, cancel := chromedp.NewContext(alloc)
 	t.Cleanup(cancel)
 	w := &window{t: t, s: s, ctx: ctx}
-	w.do(chromedp.Navigate("about:blank"))
+	w.do(chromedp.Navigate("about:blank"), chromedp.EmulateViewport(1280, 900))
 	if err := chromedp.Listen(ctx, w.hear); err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func (s *server) guard(rt route) http.Handler {
 		case err != nil:
 		case !rt.Public && !r.signed:
 			err = errSignIn
-		case !rt.Public && !r.may(rt.Roles):
+		case !rt.Public && (!r.may(rt.Roles) || rt.NoAPI && r.session.API):
 			err = errForbidden
 		default:
 			err = rt.do(s, r)

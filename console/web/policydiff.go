@@ -2,6 +2,7 @@ package web
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 
 	"sekisho/console/store"
@@ -32,31 +33,53 @@ func (p *pages) changes(have, want store.GroupPolicy) []change {
 
 func (p *pages) ruleChanges(have, want []policy.Rule) []change {
 	var list []change
-	place := map[string]int{}
-	for i, rule := range have {
-		place[rule.ID] = i
-	}
-	kept := map[string]bool{}
+	was, is := ids(have), ids(want)
 	for i, rule := range want {
-		at, known := place[rule.ID]
-		kept[rule.ID] = true
+		at := slices.Index(was, rule.ID)
 		name := rule.Name.In(p.cal.lang)
 		switch {
-		case !known:
+		case at < 0:
 			list = append(list, change{Word: "added", What: name, Is: p.sentence(rule)})
+			continue
 		case !sameRule(have[at], rule):
 			list = append(list, change{"changed", name, p.sentence(have[at]), p.sentence(rule)})
 		}
-		if known && at != i {
+		if overtook(was, is, rule.ID) {
 			list = append(list, change{"moved", name, strconv.Itoa(at + 1), strconv.Itoa(i + 1)})
 		}
 	}
 	for _, rule := range have {
-		if !kept[rule.ID] {
+		if !slices.Contains(is, rule.ID) {
 			list = append(list, change{Word: "removed", What: rule.Name.In(p.cal.lang), Was: p.sentence(rule)})
 		}
 	}
 	return list
+}
+
+func ids(rules []policy.Rule) []string {
+	list := make([]string, 0, len(rules))
+	for _, r := range rules {
+		list = append(list, r.ID)
+	}
+	return list
+}
+
+// overtook says whether a rule stands differently among those that both lists hold:
+// a rule added above moves nothing.
+func overtook(was, is []string, id string) bool {
+	place := func(list, other []string) int {
+		n := 0
+		for _, one := range list {
+			if one == id {
+				return n
+			}
+			if slices.Contains(other, one) {
+				n++
+			}
+		}
+		return -1
+	}
+	return place(was, is) != place(is, was)
 }
 
 // sameRule compares by meaning: an empty list is no list.

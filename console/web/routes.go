@@ -8,6 +8,7 @@ type route struct {
 	Pattern string
 	Public  bool // without a session
 	Roles   []string
+	NoAPI   bool // changes who may sign in: for a person at a browser only
 	do      func(*server, *request) error
 }
 
@@ -56,12 +57,12 @@ func routes() []route {
 		{Method: "POST", Pattern: "/tokens", Roles: admin, do: (*server).newToken},
 		{Method: "POST", Pattern: "/tokens/{id}/revoke", Roles: admin, do: (*server).revokeToken},
 		{Method: "GET", Pattern: "/accounts", Roles: admin, do: (*server).accounts},
-		{Method: "POST", Pattern: "/accounts", Roles: admin, do: (*server).putAccount},
+		{Method: "POST", Pattern: "/accounts", Roles: admin, NoAPI: true, do: (*server).putAccount},
 
 		{Method: "GET", Pattern: "/account", do: (*server).account},
-		{Method: "POST", Pattern: "/account/look", do: (*server).changeLook},
-		{Method: "POST", Pattern: "/account/password", do: (*server).changePassword},
-		{Method: "POST", Pattern: "/account/sessions/{id}/end", do: (*server).endSession},
-		{Method: "POST", Pattern: "/account/tokens", Roles: admin, do: (*server).newAPIToken},
+		{Method: "POST", Pattern: "/account/look", NoAPI: true, do: (*server).changeLook},
+		{Method: "POST", Pattern: "/account/password", NoAPI: true, do: (*server).changePassword},
+		{Method: "POST", Pattern: "/account/sessions/{id}/end", NoAPI: true, do: (*server).endSession},
+		{Method: "POST", Pattern: "/account/tokens", Roles: admin, NoAPI: true, do: (*server).newAPIToken},
 	}
 }

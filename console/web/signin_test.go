@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +137,47 @@ func TestTheSetupLinkMakesOneAdministratorOnce(t *testing.T) {
 		t.Errorf("the link worked beside an administrator: %d", a.StatusCode)
 	}
 	a.wants(t, "2001", "使用済み")
+}
+
+func TestTheSetupLinkMakesTheFirstAdministratorAndSignsThemIn(t *testing.T) {
+	s := newBareSite(t, nil)
+	s.must(s.db.PutSetup(context.Background(), sha256.Sum256([]byte("link")), s.now.Add(time.Hour)))
+	b := s.browser()
+	b.post("/setup/link", url.Values{"name": {"2001"}, "password": {"short"}, "again": {"short"}}).wants(t, "短すぎます", `value="2001"`)
+	form := url.Values{"name": {"2001"}, "password": {"a long enough one"}, "again": {"a long enough one"}}
+	if a := b.post("/setup/other", form); a.StatusCode != http.StatusConflict {
+		t.Errorf("a guessed link got %d", a.StatusCode)
+	}
+	if a := b.post("/setup/link", form); a.StatusCode != http.StatusSeeOther {
+		t.Fatalf("%d %s", a.StatusCode, a.text)
+	}
+	b.get("/").wants(t, "はじめに行うこと", "2001")
+	if a := s.browser().post("/setup/link", form); a.StatusCode != http.StatusConflict {
+		t.Errorf("the link worked twice: %d", a.StatusCode)
+	}
+}
+
+func TestAnAPITokenCannotChangeWhoMaySignIn(t *testing.T) {
+	s := newSite(t, nil)
+	f := s.fill()
+	made := s.as("1007").post("/account/tokens", url.Values{"note": {"x"}})
+	secret := regexp.MustCompile(`Bearer ([A-Za-z0-9_-]{43})`).FindStringSubmatch(made.text)[1]
+	b := s.browser()
+	b.header = http.Header{"Authorization": {"Bearer " + secret}}
+	for _, r := range routes() {
+		if !r.NoAPI {
+			continue
+		}
+		if a := b.do(r.Method, f.concrete(r.Pattern), url.Values{}); a.StatusCode != http.StatusForbidden {
+			t.Errorf("%s %s by a token: %d", r.Method, r.Pattern, a.StatusCode)
+		}
+	}
+	cookie := s.browser()
+	u, _ := url.Parse(s.URL)
+	cookie.c.Jar.SetCookies(u, []*http.Cookie{{Name: sessionCookie, Value: secret, Secure: true, Path: "/"}})
+	if a := cookie.get("/"); a.StatusCode != http.StatusSeeOther {
+		t.Errorf("a token was taken as a cookie: %d", a.StatusCode)
+	}
 }
 
 func TestAWeakPasswordIsRefusedWithTheReason(t *testing.T) {

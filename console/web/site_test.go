@@ -36,7 +36,17 @@ type site struct {
 	now time.Time
 }
 
+// newSite has an administrator 1007, a helpdesk 1012 and an auditor 1020.
 func newSite(t testing.TB, files *Options) *site {
+	t.Helper()
+	s := newBareSite(t, files)
+	s.account("1007", store.RoleAdmin)
+	s.account("1012", store.RoleHelpdesk)
+	s.account("1020", store.RoleAuditor)
+	return s
+}
+
+func newBareSite(t testing.TB, files *Options) *site {
 	t.Helper()
 	db, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "console.db"), tokyo)
 	if err != nil {
@@ -57,9 +67,6 @@ func newSite(t testing.TB, files *Options) *site {
 	}
 	s.Server = httptest.NewTLSServer(srv.handler())
 	t.Cleanup(func() { s.Close(); db.Close() })
-	s.account("1007", store.RoleAdmin)
-	s.account("1012", store.RoleHelpdesk)
-	s.account("1020", store.RoleAuditor)
 	return s
 }
 
