@@ -110,8 +110,8 @@ func (c *console) firstAccount() {
 		Note: "lab", CreatedAt: now, LastSeen: now, ExpiresAt: now.Add(24 * time.Hour)}, now))
 }
 
-// call does one request with the API token and gives where it was sent next, or the answered body into v.
-func (c *console) call(method, path string, form url.Values, v any) (location string) {
+// call does one request with the API token and says where it was sent next.
+func (c *console) call(method, path string, form url.Values) (location string) {
 	c.t.Helper()
 	request, err := http.NewRequestWithContext(c.t.Context(), method, "https://127.0.0.1:"+strconv.Itoa(c.people)+path, strings.NewReader(form.Encode()))
 	must(c.t, err)
@@ -128,10 +128,9 @@ func (c *console) call(method, path string, form url.Values, v any) (location st
 	if answer.StatusCode >= 400 {
 		c.t.Fatalf("%s %s: %s: %s", method, path, answer.Status, bytes.TrimSpace(body))
 	}
-	if v != nil {
-		must(c.t, json.Unmarshal(body, v))
-	}
-	return answer.Header.Get("Location")
+	var sent struct{ Location string }
+	_ = json.Unmarshal(body, &sent) // a page has no location
+	return sent.Location
 }
 
 var tokenLine = regexp.MustCompile(`--server (\S+) --token (\S+) --fingerprint (\S+)`)
@@ -158,7 +157,7 @@ func (c *console) publish(mode policy.Mode) {
 	form.Set("reason", "lab: "+string(mode))
 	form.Set("contact.name", "情報係")
 	form.Set("contact.phone", "内線 1234")
-	c.call("POST", "/policy/default/edit", form, nil)
+	c.call("POST", "/policy/default/edit", form)
 	now, err := c.db.GroupPolicy(c.t.Context(), "default", 0)
 	must(c.t, err)
 	if now.Control.Mode != mode || now.Version != have.Version+1 {
@@ -196,7 +195,7 @@ func (c *console) grant(event int64, until time.Time) string {
 	tokyo := time.FixedZone("JST", 9*3600)
 	form := url.Values{"event": {strconv.FormatInt(event, 10)}, "reason": {"lab"},
 		"from": {time.Now().In(tokyo).Format("2006-01-02 15:04:05")}, "until": {until.In(tokyo).Format("2006-01-02 15:04:05")}}
-	location := c.call("POST", "/carryout/new", form, nil)
+	location := c.call("POST", "/carryout/new", form)
 	id, _, _ := strings.Cut(strings.TrimPrefix(location, "/carryout/"), "?")
 	if id == "" {
 		c.t.Fatalf("granting went to %q", location)
@@ -205,7 +204,7 @@ func (c *console) grant(event int64, until time.Time) string {
 }
 
 func (c *console) revoke(grant string) {
-	c.call("POST", "/carryout/"+grant+"/revoke", url.Values{}, nil)
+	c.call("POST", "/carryout/"+grant+"/revoke", url.Values{})
 }
 
 // row waits for the newest record that fits.

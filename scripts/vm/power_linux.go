@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 	"time"
@@ -19,13 +20,26 @@ func (m *Machine) SetClock(ctx context.Context, at time.Time) error {
 	if err := m.SetHardwareClock(at); err != nil {
 		return err
 	}
-	_, err := m.Run(ctx, fmt.Sprintf("date -u -s @%d.%09d >/dev/null", at.Unix(), at.Nanosecond()))
-	return err
+	in, say := io.Pipe()
+	defer in.Close()
+	return m.Pipe(ctx, `echo ready; read t; date -u -s "@$t" >/dev/null`, in, onReady(func() {
+		now := time.Now().Add(m.ClockOffset)
+		fmt.Fprintf(say, "%d.%09d\n", now.Unix(), now.Nanosecond())
+		say.Close()
+	}))
+}
+
+// onReady runs once something is heard. The time is told only then: on a busy machine a command begins seconds late.
+type onReady func()
+
+func (f onReady) Write(p []byte) (int, error) {
+	go f()
+	return len(p), nil
 }
 
 // SetHardwareClock sets the time that the next PowerOn begins with, and leaves a running machine alone.
 func (m *Machine) SetHardwareClock(at time.Time) error {
-	m.ClockOffset = time.Until(at).Round(time.Second)
+	m.ClockOffset = time.Until(at).Round(100 * time.Millisecond)
 	return m.remember()
 }
 
