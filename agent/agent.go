@@ -35,6 +35,7 @@ type agentOptions struct {
 // agent is one run of the service, in pipeline order: eyes, head, hands, memory, voice.
 type agent struct {
 	agentOptions
+	noting   sync.Mutex // guards boot, but for its Boot, which never changes
 	boot     bootNote
 	clock    *clock
 	hand     hand
@@ -114,7 +115,7 @@ func (a *agent) assemble(first *policy.Policy) {
 		Journal: a.journal.put, Tell: a.teller.Tell,
 		Clock: a.clock, Policy: first, Boot: a.boot.Boot,
 		Facts: hostFacts(a.root), Unsent: a.memory.Len,
-		User:  func() string { return sensor.User(a.eyes()) },
+		User:  func() string { return sensor.User(sensor.Options{Root: a.root}) },
 		Alive: func() { system.say("WATCHDOG=1") }, Watchdog: system.watchdog(),
 		Log: a.log,
 	})
@@ -143,26 +144,33 @@ func (a *agent) run(ctx context.Context) error {
 	return nil
 }
 
-func (a *agent) eyes() sensor.Options {
-	return sensor.Options{Root: a.root, Boot: a.boot.Boot, System: a.boot.System, Log: a.log, Now: a.clock.now}
+func (a *agent) eyes(system []string) sensor.Options {
+	return sensor.Options{Root: a.root, Boot: a.boot.Boot, System: system, Log: a.log, Now: time.Now}
 }
 
 // watch opens the eyes. The machine's own disks are those of the first look in this boot, whoever comes later.
 func (a *agent) watch(ctx context.Context) (<-chan policy.Event, error) {
-	if a.boot.System == nil {
-		devices, err := sensor.Enumerate(a.eyes())
+	a.noting.Lock()
+	system := a.boot.System
+	a.noting.Unlock()
+	if system == nil {
+		devices, err := sensor.Enumerate(a.eyes(nil))
 		if err != nil {
 			return nil, err
 		}
-		a.boot.System = sensor.SystemDisks(devices)
-		a.markRunning(true)
+		system = sensor.SystemDisks(devices)
+		a.keepNote(func(n *bootNote) { n.System = system })
 	}
-	return sensor.Watch(ctx, a.eyes())
+	return sensor.Watch(ctx, a.eyes(system))
 }
 
-// markRunning saves the boot note. A full disk must not keep the agent from its work.
-func (a *agent) markRunning(is bool) {
-	a.boot.Running = is
+func (a *agent) markRunning(is bool) { a.keepNote(func(n *bootNote) { n.Running = is }) }
+
+// keepNote changes and saves the boot note. A full disk must not keep the agent from its work.
+func (a *agent) keepNote(change func(*bootNote)) {
+	a.noting.Lock()
+	defer a.noting.Unlock()
+	change(&a.boot)
 	if err := saveBoot(a.config.State, a.boot); err != nil {
 		a.log.Error().Err(err).Msg("cannot save the boot note")
 	}

@@ -36,6 +36,8 @@ type clock struct {
 	path    string
 	boot    string // id of this start of the machine
 
+	saving sync.Mutex // one save at a time, so that the newest is the last
+
 	mu   sync.Mutex
 	note note
 }
@@ -130,6 +132,8 @@ func (c *clock) doubted() bool {
 
 // save notes this moment as one that has passed.
 func (c *clock) save() error {
+	c.saving.Lock()
+	defer c.saving.Unlock()
 	c.mu.Lock()
 	n := c.note
 	n.At, n.Elapsed, n.Boot = c.reckon(), c.elapsed(), c.boot

@@ -113,9 +113,16 @@ func (g *guard) start() {
 	g.openEyes()
 }
 
-// openEyes begins to watch. A terminal that cannot see says so to the console instead of dying again and again.
+// openEyes begins to watch, beside the guard: the first look reads much of sysfs. A terminal that cannot see says so
+// to the console instead of dying again and again.
 func (g *guard) openEyes() {
-	events, err := g.Watch(g.ctx)
+	go func() {
+		events, err := g.Watch(g.ctx)
+		g.post(func() { g.opened(events, err) })
+	}()
+}
+
+func (g *guard) opened(events <-chan policy.Event, err error) {
 	if err != nil {
 		g.Log.Error().Err(err).Msg("cannot watch devices")
 		g.setFault("sensor", err.Error())
@@ -197,20 +204,25 @@ func (g *guard) effective() *policy.Policy {
 	return g.Policy
 }
 
+// noteClock saves the time beside the guard, which waits for no disk.
 func (g *guard) noteClock() {
 	g.saved = g.Clock.elapsed()
-	if err := g.Clock.save(); err != nil {
-		g.Log.Error().Err(err).Msg("cannot note the time")
-		g.setFault("clock file", err.Error())
-		return
-	}
-	g.setFault("clock file", "")
+	go func() {
+		text := ""
+		if err := g.Clock.save(); err != nil {
+			g.Log.Error().Err(err).Msg("cannot note the time")
+			text = err.Error()
+		}
+		g.post(func() { g.setFault("clock file", text) })
+	}()
 }
 
 func (g *guard) stop() {
 	g.keeper.end()
-	g.noteClock()
 	g.flushDevices()
+	if err := g.Clock.save(); err != nil {
+		g.Log.Error().Err(err).Msg("cannot note the time")
+	}
 }
 
 // onPolicy takes a policy whose signature, terminal and revision the link has checked.

@@ -16,7 +16,8 @@ import (
 // maxShown bounds the devices of a status; a terminal with more says so in its faults.
 const maxShown = 256
 
-// status asks the guard for the terminal's state now; once the guard has ended there is none.
+// status asks the guard for the terminal's state now; once the guard has ended there is none. What has to be read
+// from disk is read by who asks: the guard waits for nobody.
 func (g *guard) status() wire.Status {
 	answer := make(chan wire.Status, 1)
 	if !g.post(func() { answer <- g.report() }) {
@@ -24,6 +25,7 @@ func (g *guard) status() wire.Status {
 	}
 	select {
 	case s := <-answer:
+		s.User, s.Unsent = g.User(), g.Unsent()
 		return s
 	case <-g.done:
 		return wire.Status{At: g.Clock.now(), Gate: "none"}
@@ -35,7 +37,6 @@ func (g *guard) report() wire.Status {
 	s.At, s.Boot = g.Clock.now(), g.Boot
 	s.Revision, s.Mode = g.Policy.Revision, string(g.Policy.RemovableMedia.Mode)
 	s.Gate = g.keeper.word()
-	s.User, s.Unsent = g.User(), g.Unsent()
 	for _, id := range sortedIDs(g.here) {
 		a := g.here[id]
 		s.Devices = append(s.Devices, wire.Attached{Device: a.event.Device, Decision: a.decision, Outcome: a.shown(), Since: a.since})
