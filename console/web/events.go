@@ -93,14 +93,14 @@ func (p *pages) title(rec wire.Record) string {
 
 // otherTitle is for what the agent says about itself.
 func (p *pages) otherTitle(rec wire.Record) string {
-	if text, ok := p.words["title."+rec.Kind+"."+rec.Code]; ok && rec.Code != "" {
-		return text
-	}
-	if rec.Kind == wire.RecordGap {
+	switch {
+	case rec.Kind == wire.RecordGap && rec.Lost > 0:
 		return p.words.say("title.gap", rec.Lost)
-	}
-	if rec.Kind == wire.RecordPolicy {
+	case rec.Kind == wire.RecordPolicy && rec.Code == "applied":
 		return p.words.say("title.policy", rec.Revision)
+	}
+	if text, ok := p.words["title."+rec.Kind+"."+rec.Code]; ok {
+		return text
 	}
 	return p.words.word("title", rec.Kind)
 }

@@ -117,7 +117,7 @@ func TestAnotherSitesFormIsRefused(t *testing.T) {
 
 func TestTheWayBackAfterSigningInStaysOnThisConsole(t *testing.T) {
 	for in, want := range map[string]string{
-		"/violations?kind=storage": "/violations?kind=storage", "//evil.example": "/", "https://evil.example": "/", "/\\evil": "/", "": "/", "/a\r\nb": "/",
+		"/violations?kind=storage": "/violations?kind=storage", "//evil.example": "/", "https://evil.example": "/", "/\\evil": "/", "": "/", "/a\r\nb": "/", "/\t/evil.example": "/", "/\x00/evil.example": "/",
 	} {
 		if got := localPath(in); got != want {
 			t.Errorf("localPath(%q) = %q, want %q", in, got, want)
