@@ -102,6 +102,12 @@ func (p *pages) otherTitle(rec wire.Record) string {
 	if text, ok := p.words["title."+rec.Kind+"."+rec.Code]; ok {
 		return text
 	}
+	switch rec.Kind { // a word that this console does not know yet
+	case wire.RecordGap:
+		return p.words.say("title.gap.lost")
+	case wire.RecordPolicy:
+		return p.words.say("title.policy", rec.Revision)
+	}
 	return p.words.word("title", rec.Kind)
 }
 
