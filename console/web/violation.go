@@ -95,7 +95,7 @@ func (p *pages) violation(e store.Event) violationPage {
 	rec := e.Record
 	body := violationPage{
 		eventView: p.event(e), Record: rec, Outbox: e.Outbox, Seq: e.Seq, Hash: e.Hash, ChainOK: e.ChainOK,
-		KeptUntil: p.cal.endOfYear(e.Record.At).AddDate(5, 0, -1), Steps: stepViews(rec.Steps), Took: p.took(rec.Steps),
+		KeptUntil: p.cal.endOfYear(e.Received).AddDate(5, 0, -1), Steps: stepViews(rec.Steps), Took: p.took(rec.Steps),
 		Handling: handlingView{orOpen(e.Handling.State), e.Handling.Assignee, e.Handling.Reason, e.Handling.At},
 	}
 	if d := rec.Decision; d != nil {
