@@ -26,7 +26,7 @@ const (
 	Serial   Kind = "serial"  // USB serial line
 	Optical  Kind = "optical" // USB optical drive with a disc in it
 	NVMe     Kind = "nvme"    // PCI Express disk
-	SCSI     Kind = "scsi"    // internal disk that is hot-plugged (stands for SATA: QEMU's AHCI cannot)
+	SCSI     Kind = "scsi"    // internal disk that is hot-plugged (stands for SATA: QEMU's AHCI cannot; no virtio, which is part of a machine)
 	SDCard   Kind = "sd"      // card into the built-in reader (Options.SDSlot)
 )
 

@@ -28,7 +28,7 @@ func (image *Image) flags(o Options, paths files, port int) []string {
 		"-device", "vmgenid,guid=auto",
 		"-device", "virtio-rng-pci",
 		"-device", "qemu-xhci,id=xhci,p2=8,p3=8",
-		"-device", "virtio-scsi-pci,id=hba")
+		"-device", "pvscsi,id=hba")
 	for slot := 1; slot <= 2; slot++ { // for disks that come and go on the PCI bus
 		flags = append(flags, "-device", fmt.Sprintf("pcie-root-port,id=pci%d,chassis=%d,slot=%d", slot, slot, slot))
 	}
