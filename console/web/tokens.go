@@ -86,7 +86,7 @@ func (s *server) newToken(r *request) error {
 	if err != nil {
 		return err
 	}
-	body.Command = "sudo sekisho-agent enroll --server " + s.AgentURL + " --fingerprint " + s.Fingerprint + " --token " + body.Code
+	body.Command = "sudo sekisho-agent install --server " + s.AgentURL + " --fingerprint " + s.Fingerprint + " --token " + body.Code
 	body.Note = ""
 	return s.showTokens(r, body, http.StatusCreated)
 }
