@@ -39,6 +39,7 @@ type API struct {
 	guesses limiter       // wrong enrolment codes
 	renews  limiter       // certificates asked for
 	decode  chan struct{} // batches that are in memory at the same time
+	turns   turns         // of each terminal among them
 	release chan struct{} // closed when the console stops
 	once    sync.Once
 }

@@ -21,6 +21,12 @@ var errTooLong = errors.New("the body is too long")
 
 // events stores a batch; it answers after the records are on disk.
 func (a *API) events(w http.ResponseWriter, r *http.Request, terminal string) {
+	if !a.turns.enter(terminal) {
+		w.Header().Set("Retry-After", "5")
+		refuse(w, http.StatusTooManyRequests, "cannot take the batch: others of this terminal are under way", "send one batch after the other")
+		return
+	}
+	defer a.turns.leave(terminal)
 	select {
 	case a.decode <- struct{}{}:
 		defer func() { <-a.decode }()
@@ -92,6 +98,9 @@ func readBounded(body io.Reader, length int) ([]byte, error) {
 }
 
 func decodeEvents(raw []byte) (req wire.EventsRequest, err error) {
+	if crowded(raw) {
+		return req, fmt.Errorf("cannot read the batch: a list in it has more than %d members", maxMembers)
+	}
 	if err := json.Unmarshal(raw, &req); err != nil {
 		return req, fmt.Errorf("cannot read the batch: %w", err)
 	}

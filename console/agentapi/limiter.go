@@ -44,3 +44,34 @@ func (l *limiter) turn(now time.Time) {
 		l.since, l.by, l.total = now, map[string]int{}, 0
 	}
 }
+
+// perTerminal is how many batches of one terminal are read at the same time: one that trickles holds no other up.
+// An honest one sends one after the other; the second is for the connection that was cut unseen.
+const perTerminal = 2
+
+// turns counts who is being served; the zero value works.
+type turns struct {
+	mu sync.Mutex
+	by map[string]int
+}
+
+func (t *turns) enter(key string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.by == nil {
+		t.by = map[string]int{}
+	}
+	if t.by[key] >= perTerminal {
+		return false
+	}
+	t.by[key]++
+	return true
+}
+
+func (t *turns) leave(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.by[key]--; t.by[key] <= 0 {
+		delete(t.by, key)
+	}
+}

@@ -1,0 +1,81 @@
+package agentapi
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+
+	"sekisho/internal/wire"
+)
+
+// bomb is a batch whose body is small on the wire and legal in length when unpacked.
+func bomb(t testing.TB, before, element, after string) []byte {
+	t.Helper()
+	n := (wire.MaxBody - len(before) - len(after)) / (len(element) + 1)
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, err := z.Write([]byte(before + strings.Repeat(element+",", n-1) + element + after))
+	must(t, err)
+	must(t, z.Close())
+	return b.Bytes()
+}
+
+func TestAListOfMillionsIsRefusedBeforeItFillsTheMemory(t *testing.T) {
+	for name, body := range map[string][]byte{
+		"records":  bomb(t, `{"outbox":"journal-1","first":1,"entries":[`, `{}`, `]}`),
+		"devices":  bomb(t, `{"outbox":"journal-1","status":{"devices":[`, `{}`, `]}}`),
+		"faults":   bomb(t, `{"outbox":"journal-1","status":{"faults":[`, `""`, `]}}`),
+		"twice":    bomb(t, `{"Entries":[{}],"entries":[`, `0`, `]}`),
+		"pretends": bomb(t, `{"outbox":"]\"]","entries":[`, `{"body":"]"}`, `]}`),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := readEvents(bytes.NewReader(body), "gzip", len(body))
+		runtime.ReadMemStats(&after)
+		if err == nil || !strings.Contains(err.Error(), "more than 4096 members") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if used := (after.TotalAlloc - before.TotalAlloc) >> 20; used > 40 {
+			t.Errorf("%s: %d bytes on the wire became %d MB in memory", name, len(body), used)
+		}
+	}
+}
+
+// slow is a body of which nothing arrives until it is closed.
+func slow(t *testing.T, tm *terminal) (end func()) {
+	t.Helper()
+	r, w := io.Pipe()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tm.url+wire.PathEvents, r)
+	must(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if res, err := tm.Do(req); err == nil {
+			res.Body.Close()
+		}
+	}()
+	return func() { w.Close(); <-done }
+}
+
+func TestOneTerminalThatTricklesHoldsNobodyElseUp(t *testing.T) {
+	c := start(t)
+	hostile, honest := c.enrol(t), c.enrol(t)
+	for range 2 * maxDecoding {
+		defer slow(t, hostile)()
+	}
+	for len(c.api.decode) < perTerminal { // until the first of them are being read
+		runtime.Gosched()
+	}
+	j := journal{outbox: "journal-1"}
+	var a wire.EventsAnswer
+	if status := post(t, honest.Client, c.url+wire.PathEvents, j.batch(t, 1), &a); status != http.StatusOK || a.Acked != 1 {
+		t.Fatalf("answered %d, %+v", status, a)
+	}
+	if n := len(c.api.decode); n > perTerminal {
+		t.Fatalf("one terminal holds %d places", n)
+	}
+}
