@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"os"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -30,6 +31,9 @@ var migrations embed.FS
 
 // connect gives the one writing connection and the pool of reading ones.
 func connect(path string) (writer, reader *sql.DB, err error) {
+	if err := private(path); err != nil {
+		return nil, nil, err
+	}
 	writer, err = sql.Open("sqlite", source(path, "_txlock=immediate", "_pragma=wal_autocheckpoint(4000)", "_pragma=cache_size(-16000)"))
 	if err != nil {
 		return nil, nil, err
@@ -43,6 +47,21 @@ func connect(path string) (writer, reader *sql.DB, err error) {
 	reader.SetMaxOpenConns(4)
 	reader.SetMaxIdleConns(4)
 	return writer, reader, nil
+}
+
+// private makes the file before the engine does, which would let everybody read it; the files beside it get its mode
+// (https://www.sqlite.org/wal.html). It holds password hashes.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	return f.Chmod(0o600)
 }
 
 // source: WAL with synchronous=FULL syncs at every commit, so that what is answered is on disk
@@ -108,8 +127,13 @@ func lockChain(context.Context, *sql.Tx) error { return nil }
 
 // Backup writes a whole copy, of one moment, to a file that must not exist yet.
 func (db *DB) Backup(ctx context.Context, path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // an empty file is filled and keeps its mode
+	if err != nil {
+		return fmt.Errorf("cannot back up: %w", err)
+	}
+	f.Close()
 	if _, err := db.writer.ExecContext(ctx, `VACUUM INTO $1`, path); err != nil {
-		return fmt.Errorf("cannot back up to %s: %w", path, explain(err))
+		return errors.Join(fmt.Errorf("cannot back up to %s: %w", path, explain(err)), os.Remove(path))
 	}
 	return nil
 }

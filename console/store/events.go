@@ -35,7 +35,33 @@ func readEvent(s scanner) (e Event, err error) {
 	if err := json.Unmarshal([]byte(body), &e.Record); err != nil && e.Record.Kind == "" {
 		e.Record = wire.Record{Kind: markUnread, At: e.Received, Note: body[:min(len(body), 1000)]}
 	}
+	tame(&e.Record)
 	return e, nil
+}
+
+// tame brings a terminal's times into years that can be reckoned with in every time zone: JSON ends with the year 9999, and
+// one record at that end would keep a whole list from being answered. The body keeps what was said.
+func tame(r *wire.Record) {
+	r.At = bounded(r.At)
+	if r.Event != nil {
+		r.Event.SeenAt = bounded(r.Event.SeenAt)
+	}
+	if r.Decision != nil {
+		r.Decision.Until = bounded(r.Decision.Until)
+	}
+	for i := range r.Steps {
+		r.Steps[i].At = bounded(r.Steps[i].At)
+	}
+}
+
+func bounded(t time.Time) time.Time {
+	switch y := t.Year(); {
+	case t.IsZero() || y > 1 && y < 9000:
+		return t
+	case y <= 1:
+		return time.Time{}
+	}
+	return time.Date(8999, 12, 31, 0, 0, 0, 0, time.UTC)
 }
 
 // where is a filter as SQL with numbered arguments.

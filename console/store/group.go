@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"sekisho/internal/wire"
 )
 
 // insertRows is how many records one statement inserts; the rest of a batch goes one by one.
@@ -106,13 +108,23 @@ func (s *groupTx) touch(b *batch) error {
 		_, err := s.exec(s.touchContact, ms(b.now), b.terminal)
 		return err
 	}
-	text, err := json.Marshal(b.status)
+	text, err := statusText(*b.status)
 	if err != nil {
 		return fmt.Errorf("cannot store status: %w", err)
 	}
-	if len(text) > maxStatus {
-		return fmt.Errorf("%w: a status of %d bytes", ErrInvalid, len(text))
-	}
 	res, err := s.exec(s.touchStatus, ms(b.now), b.status.Revision, clean(b.status.Agent), string(text), b.terminal)
 	return changed(res, err, ErrNotFound)
+}
+
+// statusText is the status as it is kept. What is too much of it is left out and said: records that came with it are worth more.
+func statusText(s wire.Status) ([]byte, error) {
+	text, err := json.Marshal(s)
+	if err == nil && len(text) <= maxStatus {
+		return text, nil
+	}
+	return json.Marshal(wire.Status{
+		At: bounded(s.At), Agent: clean(s.Agent), OS: clean(s.OS), Kernel: clean(s.Kernel), Boot: clean(s.Boot), Revision: s.Revision,
+		Mode: clean(s.Mode), Gate: clean(s.Gate), User: clean(s.User), Unsent: s.Unsent,
+		Faults: []string{fmt.Sprintf("cannot show what is attached: the status has %d bytes", len(text))},
+	})
 }

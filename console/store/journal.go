@@ -139,7 +139,9 @@ func (s *groupTx) stored(journal int64, from, to uint64) (map[uint64]wire.Hash, 
 		if err := rows.Scan(&seq, &raw); err != nil {
 			return nil, err
 		}
-		have[uint64(seq)] = wire.Hash(raw)
+		var h wire.Hash
+		copy(h[:], raw) // a damaged one is none, and the record counts as altered
+		have[uint64(seq)] = h
 	}
 	return have, rows.Err()
 }
@@ -151,8 +153,10 @@ func (s *groupTx) report(j *journal, b *batch, found []fault) error {
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
+		if n, err := res.RowsAffected(); err != nil {
 			return err
+		} else if n == 0 {
+			continue // told before
 		}
 		if err := s.reportOne(b, f); err != nil {
 			return err

@@ -4,8 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"fmt"
 	"time"
+
+	"sekisho/internal/wire"
 )
 
 // terminalColumns counts open violations by the partial index of violations.
@@ -24,7 +25,7 @@ func readTerminal(s scanner) (t Terminal, err error) {
 	}
 	t.EnrolledAt, t.LastContact, t.Retired = moment(enrolled), moment(contact), retired != 0
 	if err := json.Unmarshal([]byte(status), &t.Status); err != nil {
-		return t, fmt.Errorf("cannot read status of terminal %s: %w", t.ID, err)
+		t.Status = wire.Status{} // as if it had not reported: one damaged row must not hide all terminals
 	}
 	return t, nil
 }
