@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // maxExport bounds one file; the last line says so when there was more.
@@ -72,8 +73,10 @@ func (t *table) row(cells ...string) {
 }
 
 // inert makes a cell plain text: what begins like a formula gets an apostrophe, as spreadsheets understand it.
+// Japanese spreadsheets take full-width signs as well (https://owasp.org/www-community/attacks/CSV_Injection), some trim blanks.
 func inert(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, " \u3000"))
+	if strings.ContainsRune("=+-@＝＋－＠\t\r\n", first) {
 		return "'" + cell
 	}
 	return cell

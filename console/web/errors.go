@@ -23,7 +23,7 @@ type failure struct {
 func (s *server) fail(r *request, err error) {
 	f := failureOf(err)
 	if f.Word == "internal" {
-		s.Log.Error().Err(err).Str("path", r.URL.Path).Msg("cannot answer a request")
+		s.Log.Error().Err(err).Str("path", r.Pattern).Msg("cannot answer a request") // an address may hold a secret
 	}
 	if f.Word == "signin" && !wantsJSON(r.Request) && r.Header.Get("HX-Request") == "" {
 		http.Redirect(r.w, r.Request, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)

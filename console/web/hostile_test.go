@@ -112,7 +112,7 @@ func TestNoCellOfAFileActsAsAFormula(t *testing.T) {
 	}
 	for _, row := range rows {
 		for _, cell := range row {
-			if strings.HasPrefix(cell, " ") || cell != "" && strings.ContainsRune("=+-@＝＋－＠\t\r\n", []rune(cell)[0]) {
+			if trimmed := strings.TrimLeft(cell, " "); trimmed != "" && strings.ContainsRune("=+-@＝＋－＠\t\r\n", []rune(trimmed)[0]) {
 				t.Errorf("a spreadsheet may take %q for a formula", cell)
 			}
 		}
@@ -142,3 +142,17 @@ func TestManyGuessesAtOnceAreCountedLikeOneAfterTheOther(t *testing.T) {
 	}
 }
 
+func TestAnAddressThatTriesManyNamesIsSlowedDownAndFillsNoDisk(t *testing.T) {
+	s := newSite(t, nil)
+	b := s.browser()
+	for i := range addressTries {
+		if a := b.post("/login", url.Values{"name": {fmt.Sprint("guess", i)}, "password": {"wrong"}}); a.StatusCode != http.StatusUnauthorized {
+			t.Fatalf("try %d: %d", i, a.StatusCode)
+		}
+	}
+	if a := b.post("/login", url.Values{"name": {"1007"}, "password": {password}}); a.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("status %d", a.StatusCode)
+	}
+	s.now = s.now.Add(lockWindow)
+	s.as("1007")
+}

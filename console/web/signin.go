@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 
 	"sekisho/console/store"
 )
@@ -32,9 +33,10 @@ func (s *server) showSignIn(r *request) error {
 	return show(s, r, "login", signInPage{Next: next}, title("login.title"))
 }
 
-// localPath keeps a redirect on this console.
+// localPath keeps a redirect on this console. Browsers drop tabs and line ends from an address before they read it,
+// so that "/\t/evil" is "//evil" to them (https://url.spec.whatwg.org/#concept-basic-url-parser).
 func localPath(next string) string {
-	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n") {
+	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsRune(next, '\\') || strings.ContainsFunc(next, unicode.IsControl) {
 		return "/"
 	}
 	return next
@@ -42,6 +44,10 @@ func localPath(next string) string {
 
 func (s *server) signIn(r *request) error {
 	form := signInPage{Name: cut(strings.TrimSpace(r.PostFormValue("name")), 64), Next: localPath(r.PostFormValue("next"))}
+	if !s.knocks.enter(address(r.Request), r.now) {
+		form.Problem = "login.locked"
+		return show(s, r, "login", form, title("login.title"), status(http.StatusTooManyRequests))
+	}
 	a, problem, err := s.authenticate(r, form.Name, r.PostFormValue("password"))
 	if err != nil {
 		return err
@@ -50,6 +56,7 @@ func (s *server) signIn(r *request) error {
 		form.Problem = problem
 		return show(s, r, "login", form, title("login.title"), status(http.StatusUnauthorized))
 	}
+	s.knocks.forget(address(r.Request))
 	if err := s.beginSession(r, a); err != nil {
 		return err
 	}
@@ -60,6 +67,8 @@ func (s *server) signIn(r *request) error {
 // an unknown name, a wrong password and a disabled account.
 func (s *server) authenticate(r *request, name, password string) (store.Account, string, error) {
 	ctx := r.Context()
+	s.judging.Lock() // or many tries at once would all be judged before the first of them counts
+	defer s.judging.Unlock()
 	wait, err := s.mustWait(r, name)
 	if err != nil {
 		return store.Account{}, "", err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -44,13 +45,16 @@ const (
 	day  = 24 * time.Hour
 )
 
-// Server holds what every handler shares. It keeps no state between requests but the password hasher's queue:
+// Server holds what every handler shares. It keeps no state between requests but the password hasher's queue and who knocked too often:
 // any replica can answer any request.
 type server struct {
 	Options
 	pages  map[string]*pages // by language
 	assets *assets
 	hash   *hasher
+	knocks knocks
+
+	judging sync.Mutex // held from a name's failures being counted until this try counts too
 }
 
 // New builds the handler of the people's listener. It must be served over TLS: the session cookie is refused otherwise.
