@@ -77,6 +77,14 @@ func (g *guard) judge(a *attached) {
 	g.want(a)
 }
 
+// judgeAll judges every attached device anew, on the same path as an insertion.
+func (g *guard) judgeAll() {
+	g.judged = g.Clock.now()
+	for _, id := range sortedIDs(g.here) {
+		g.judge(g.here[id])
+	}
+}
+
 // want sends the newest decision to the hands.
 func (g *guard) want(a *attached) {
 	a.order++

@@ -274,14 +274,6 @@ func (g *guard) onTime(t time.Time) {
 	})
 }
 
-// judgeAll judges every attached device anew, on the same path as an insertion.
-func (g *guard) judgeAll() {
-	g.judged = g.Clock.now()
-	for _, id := range sortedIDs(g.here) {
-		g.judge(g.here[id])
-	}
-}
-
 func (g *guard) setFault(subject, text string) {
 	if g.faults[subject] == text {
 		return
