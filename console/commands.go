@@ -35,6 +35,9 @@ func (c command) parse(ctx context.Context, args []string, out, errs io.Writer) 
 	}
 	k := call{flags: set, out: out, err: errs}
 	set.StringVar(&k.state, "state", defaultState, "folder with the database, keys and console.yaml")
+	if c.name == "serve" {
+		set.Bool("new-keys", false, "accept a CA or policy key that the database does not know; every terminal must enrol again")
+	}
 	if c.name == "token" {
 		set.String("group", "default", "group that the terminal will belong to")
 		set.Duration("valid", 24*time.Hour, "how long the code can be used")

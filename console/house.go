@@ -32,6 +32,8 @@ type house struct {
 	ca     *agentapi.CA
 	key    ed25519.PrivateKey // signs policies
 	db     *store.DB
+
+	newKeys bool // other keys than the database knows are meant
 }
 
 // openHouse reads the folder, and makes on first start what is missing, for this user only.
@@ -41,6 +43,9 @@ func openHouse(state string, now func() time.Time) (*house, error) {
 	}
 	if err := writable(state); err != nil {
 		return nil, hint(fmt.Errorf("cannot write in the state folder %s: %w", state, err), "choose another folder with --state, or run as its owner")
+	}
+	if err := durable.Sweep(state, now()); err != nil {
+		return nil, err
 	}
 	h := &house{state: state}
 	var err error
@@ -110,8 +115,14 @@ func (h *house) openDB(ctx context.Context) (err error) {
 		return hint(err, dbHint(err))
 	}
 	groups, err := h.db.Groups(ctx)
-	if err != nil || len(groups) > 0 && groups[0].Version > 0 {
+	if err != nil {
+		return hint(fmt.Errorf("cannot read database %s: %w", path, err), dbHint(err))
+	}
+	if err := h.checkKeys(ctx, len(groups) == 0, time.Now()); err != nil {
 		return err
+	}
+	if len(groups) > 0 && groups[0].Version > 0 {
+		return nil
 	}
 	return h.firstGroup(ctx, time.Now())
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -13,6 +14,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
+
+	"sekisho/console/agentapi"
 )
 
 // words runs a command line and gives what it wrote.
@@ -124,6 +129,74 @@ func TestWhatIsWrongAtStartIsSaidWithWhatToDo(t *testing.T) {
 		if code != exitFault || !strings.Contains(errs, c.says) || !strings.Contains(errs, "→") {
 			t.Errorf("%s: %d %q", name, code, errs)
 		}
+	}
+}
+
+func TestOtherKeysThanTheTerminalsKnowAreRefusedAtStart(t *testing.T) {
+	for name, spoil := range map[string]func(dir string) error{
+		"policy key lost": func(dir string) error { return os.Remove(filepath.Join(dir, "policy.key")) },
+		"CA lost": func(dir string) error {
+			return errors.Join(os.Remove(filepath.Join(dir, "ca.key")), os.Remove(filepath.Join(dir, "ca.crt")))
+		},
+		"database of another console": func(dir string) error {
+			other := state(t)
+			if code, _, errs := words(t, "token", "--state", other); code != exitOK {
+				return errors.New(errs)
+			}
+			return os.Rename(filepath.Join(other, "console.db"), filepath.Join(dir, "console.db"))
+		},
+	} {
+		dir := state(t)
+		if code, _, errs := words(t, "token", "--state", dir); code != exitOK {
+			t.Fatal(errs)
+		}
+		if err := spoil(dir); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if code, _, errs := words(t, "token", "--state", dir); code != exitFault || !strings.Contains(errs, "the terminals of this database know others") || !strings.Contains(errs, "→") {
+				t.Errorf("%s: %d %q", name, code, errs)
+			}
+		}
+	}
+}
+
+func TestAnEmptyDatabaseBesideOldKeysIsRefused(t *testing.T) {
+	dir := state(t)
+	if _, err := agentapi.OpenCA(dir, time.Now().AddDate(0, -1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := words(t, "token", "--state", dir); code != exitFault || !strings.Contains(errs, "it is new or empty") || !strings.Contains(errs, "restore the newest backup") {
+		t.Errorf("%d %q", code, errs)
+	}
+}
+
+func TestADamagedPageOfTheDatabaseIsSaidWithItsNameAndWhatToDo(t *testing.T) {
+	dir := state(t)
+	if code, _, errs := words(t, "token", "--state", dir); code != exitOK {
+		t.Fatal(errs)
+	}
+	path := filepath.Join(dir, "console.db")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(raw[4096:]) // the schema on the first page is whole, everything else is gone
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := words(t, "token", "--state", dir); code != exitFault || !strings.Contains(errs, path) || !strings.Contains(errs, "→") {
+		t.Errorf("%d %q", code, errs)
+	}
+}
+
+func TestAPanicIsLoudInTheLogAndABrokenConnectionIsNot(t *testing.T) {
+	var b bytes.Buffer
+	q := quiet{zerolog.New(&b).Level(zerolog.InfoLevel)}
+	q.Write([]byte("http: TLS handshake error from 192.0.2.1:5: EOF"))
+	q.Write([]byte("http2: panic serving 192.0.2.1:5: oops"))
+	if got := b.String(); strings.Contains(got, "EOF") || !strings.Contains(got, `"level":"error"`) || !strings.Contains(got, "oops") {
+		t.Errorf("%s", got)
 	}
 }
 

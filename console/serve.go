@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
@@ -23,6 +24,12 @@ import (
 // stopWithin is how long answers under way may take when the console stops.
 const stopWithin = 10 * time.Second
 
+// Nothing that people ask for hangs: what comes or is taken more slowly holds a connection on purpose.
+const (
+	peopleRead  = 30 * time.Second
+	peopleWrite = 5 * time.Minute // the longest file over the slowest line
+)
+
 // serve: folder → database → office → two handlers → two listeners.
 func serve(ctx context.Context, c call) error {
 	log := zerolog.New(c.err).With().Timestamp().Logger()
@@ -30,6 +37,7 @@ func serve(ctx context.Context, c call) error {
 	if err != nil {
 		return err
 	}
+	h.newKeys = c.flags.Lookup("new-keys").Value.String() == "true"
 	if err := h.openDB(ctx); err != nil {
 		return err
 	}
@@ -51,6 +59,7 @@ func serve(ctx context.Context, c call) error {
 		listening(h.config.People, people, h.ca.PeopleTLS(cert), log),
 	}
 	servers[0].http.RegisterOnShutdown(terminals.Release)
+	servers[1].http.ReadTimeout, servers[1].http.WriteTimeout = peopleRead, peopleWrite
 	if err := bind(servers); err != nil {
 		return err
 	}
@@ -95,11 +104,15 @@ func listening(address string, h http.Handler, t *tls.Config, log zerolog.Logger
 	}}
 }
 
-// quiet takes what the HTTP server says about broken connections.
+// quiet takes what the HTTP server says about broken connections, and loudly what it says about our own faults.
 type quiet struct{ log zerolog.Logger }
 
 func (q quiet) Write(b []byte) (int, error) {
-	q.log.Debug().Bytes("detail", b).Msg("connection")
+	level := zerolog.DebugLevel
+	if bytes.Contains(b, []byte("panic serving")) {
+		level = zerolog.ErrorLevel
+	}
+	q.log.WithLevel(level).Bytes("detail", b).Msg("connection")
 	return len(b), nil
 }
 

@@ -72,6 +72,9 @@ func New(o Options) *API {
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(wire.HeaderTime, strconv.FormatInt(a.Now().UnixMilli(), 10))
 	w.Header().Set(wire.HeaderVersion, strconv.Itoa(wire.Version))
+	if r.ContentLength != 0 { // also a body that nobody reads is waited for before the connection is used again
+		http.NewResponseController(w).SetReadDeadline(time.Now().Add(eventReads))
+	}
 	a.mux.ServeHTTP(w, r)
 }
 

@@ -50,8 +50,14 @@ func OpenCA(dir string, now time.Time) (*CA, error) {
 	if !pair.cert.IsCA {
 		return nil, fmt.Errorf("cannot open the certificate authority: %s is not one", crt)
 	}
+	if err := pair.cert.CheckSignatureFrom(pair.cert); err != nil {
+		return nil, fmt.Errorf("cannot open the certificate authority: %s is damaged: %w", crt, err)
+	}
 	return &CA{cert: pair.cert, key: pair.key}, nil
 }
+
+// Made is when this CA was made.
+func (c *CA) Made() time.Time { return c.cert.NotBefore.Add(backdate) }
 
 func missing(path string) bool {
 	_, err := os.Stat(path)
