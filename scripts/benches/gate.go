@@ -50,7 +50,7 @@ func (l *lab) decisionFigures(ctx context.Context, rounds int) error {
 		if err := l.agentOnly(ctx); err != nil {
 			return err
 		}
-		some, err := l.judged(ctx, n, agentVerdict)
+		some, err := l.judgedByAgent(ctx, n)
 		if err != nil {
 			return fmt.Errorf("agent: %w", err)
 		}
@@ -58,7 +58,7 @@ func (l *lab) decisionFigures(ctx context.Context, rounds int) error {
 		if err := l.usbguardOnly(ctx); err != nil {
 			return err
 		}
-		if some, err = l.judged(ctx, n, usbguardVerdict); err != nil {
+		if some, err = l.judgedByUSBGuard(ctx, n); err != nil {
 			return fmt.Errorf("USBGuard: %w", err)
 		}
 		peer = append(peer, some...)
@@ -70,9 +70,33 @@ func (l *lab) decisionFigures(ctx context.Context, rounds int) error {
 	return nil
 }
 
-// judged plugs n sticks, UAS and BOT by turns, and gives how long each verdict took.
-func (l *lab) judged(ctx context.Context, n int, when verdict) ([]time.Duration, error) {
-	notes, err := l.traced(ctx, func() error {
+func (l *lab) judgedByAgent(ctx context.Context, n int) ([]time.Duration, error) {
+	notes, err := l.notedSticks(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	inode, err := l.journal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	records, err := l.blockedRecords(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return delays(notes, n, agentVerdict(inode, records))
+}
+
+func (l *lab) judgedByUSBGuard(ctx context.Context, n int) ([]time.Duration, error) {
+	notes, err := l.notedSticks(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	return delays(notes, n, usbguardVerdict)
+}
+
+// notedSticks plugs n sticks, UAS and BOT by turns, while the kernel takes notes.
+func (l *lab) notedSticks(ctx context.Context, n int) ([]noted, error) {
+	return l.traced(ctx, func() error {
 		for i := range n {
 			if _, err := l.stick(ctx, []vm.Kind{vm.UAS, vm.BOT}[i%2], "", dwell); err != nil {
 				return err
@@ -80,14 +104,6 @@ func (l *lab) judged(ctx context.Context, n int, when verdict) ([]time.Duration,
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	all, err := delays(notes, when)
-	if err == nil && len(all) != n {
-		err = fmt.Errorf("%d sticks were plugged and the kernel announced %d", n, len(all))
-	}
-	return all, err
 }
 
 func quantile(all []time.Duration, q float64) time.Duration {
@@ -155,11 +171,12 @@ func (l *lab) control(ctx context.Context) error {
 	}
 	for _, kind := range []vm.Kind{vm.UAS, vm.UAS, vm.BOT} { // the first one also loads what a disk needs
 		var appeared time.Duration
+		var id string
 		r, err := l.raceDuring(ctx, func() (err error) {
-			appeared, err = l.uncontrolled(ctx, kind)
+			id, appeared, err = l.uncontrolled(ctx, kind)
 			return err
 		})
-		if err != nil {
+		if err := errors.Join(err, l.m.Unplug(ctx, id)); err != nil { // not during the race: QEMU dies of pulling a UAS stick that is read
 			return err
 		}
 		if r.Bytes == 0 || r.Devices == 0 {
@@ -175,20 +192,15 @@ func (l *lab) control(ctx context.Context) error {
 // leastStay is far longer than the 85 ms in which an undisturbed UAS stick shows its disk in this machine.
 const leastStay = 600 * time.Millisecond
 
-func (l *lab) uncontrolled(ctx context.Context, kind vm.Kind) (time.Duration, error) {
+func (l *lab) uncontrolled(ctx context.Context, kind vm.Kind) (id string, appeared time.Duration, err error) {
 	begun := time.Now()
-	id, _, err := l.plug(ctx, kind, "")
-	if err != nil {
-		return 0, err
+	if id, _, err = l.plug(ctx, kind, ""); err != nil {
+		return id, 0, err
 	}
 	if err := l.await(ctx, "a disk", 30*time.Second, "for i in $(seq 500); do ls -d /sys/block/sd* 2>/dev/null && exit; sleep 0.01; done; exit 1"); err != nil {
-		return 0, err
+		return id, 0, err
 	}
-	appeared := time.Since(begun)
-	if err := pause(ctx, time.Second); err != nil {
-		return 0, err
-	}
-	return appeared, l.m.Unplug(ctx, id)
+	return id, time.Since(begun), pause(ctx, time.Second)
 }
 
 // situation is one way in which sticks are plugged while the reader races.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"sekisho/console/store"
@@ -41,6 +42,10 @@ func openLab(ctx context.Context, b bench) (*lab, error) {
 	b.say("starting the lab's machine")
 	if l.m, err = image.Start(ctx, vm.Options{Hostname: "bench"}); err != nil {
 		return nil, err
+	}
+	// Where many work on one machine, waiting for a processor would be all that is measured. Only root may; else it stays as it is.
+	if syscall.Setpriority(syscall.PRIO_PGRP, l.m.PID, -10) != nil {
+		b.say("cannot give the machine precedence over its neighbours: figures are those of a shared machine")
 	}
 	for _, name := range []string{"sekisho-agent", "guest"} {
 		if err := l.m.Put(ctx, filepath.Join(b.bin, name), "/root/"+name); err != nil {
@@ -109,12 +114,20 @@ func (l *lab) install(ctx context.Context) error {
 		return err
 	}
 	l.say("installing the agent in the machine")
+	if _, err := l.m.Run(ctx, quiet); err != nil {
+		return err
+	}
 	command := "/root/sekisho-agent install --server " + l.c.terminals + " --token " + codes[0] + " --fingerprint " + fingerprint
 	if _, err := l.m.Run(ctx, command); err != nil {
 		return err
 	}
 	return l.await(ctx, "the gate to be shut", time.Minute, shut)
 }
+
+// quiet keeps the early gate's work from being measured instead of the gate: building an initial RAM disk anew takes this
+// machine minutes of processor time, once after the gate was shut for the first time.
+const quiet = `d=/run/systemd/system/sekisho-initramfs.service.d; mkdir -p $d
+printf '[Unit]\nConditionPathExists=/nonexistent\n' >$d/bench.conf; systemctl daemon-reload`
 
 // shut succeeds when every root hub keeps new interfaces out and the static rule is there.
 const shut = `! grep -qv 0 /sys/bus/usb/devices/usb*/interface_authorized_default`
