@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"maps"
@@ -49,9 +50,21 @@ func (a *attached) verdict() verdict {
 	return verdict{d.Action, d.Mode, d.Rule, d.Grant, d.Alarm, a.outcome}
 }
 
+// place is where a device sits: ids are unique only on their own bus, a tunnel and a stick may both be 1-1.
+type place struct{ bus, id string }
+
+func placeOf(d policy.Device) place { return place{d.Bus, d.ID} }
+
+func (p place) compare(q place) int {
+	return cmp.Or(cmp.Compare(p.bus, q.bus), cmp.Compare(p.id, q.id))
+}
+
+// is says whether a is what is plugged in at its place now.
+func (g *guard) is(a *attached) bool { return g.here[placeOf(a.event.Device)] == a }
+
 // arrive takes an attach, or new facts of a device that is here.
 func (g *guard) arrive(ev policy.Event) {
-	a := g.here[ev.Device.ID]
+	a := g.here[placeOf(ev.Device)]
 	switch {
 	case a != nil && ev.What == policy.EventAttach && !reflect.DeepEqual(a.event.Device, ev.Device):
 		g.leave(policy.Event{What: policy.EventDetach, Device: a.event.Device, SeenAt: ev.SeenAt}) // its detach was missed
@@ -62,7 +75,7 @@ func (g *guard) arrive(ev policy.Event) {
 	}
 	if a == nil {
 		a = &attached{event: ev, since: g.Clock.now()}
-		g.here[ev.Device.ID] = a
+		g.here[placeOf(ev.Device)] = a
 	}
 	a.event.Device = ev.Device
 	g.judge(a)
@@ -80,8 +93,8 @@ func (g *guard) judge(a *attached) {
 // judgeAll judges every attached device anew, on the same path as an insertion.
 func (g *guard) judgeAll() {
 	g.judged = g.Clock.now()
-	for _, id := range sortedIDs(g.here) {
-		g.judge(g.here[id])
+	for _, at := range sortedPlaces(g.here) {
+		g.judge(g.here[at])
 	}
 }
 
@@ -95,7 +108,7 @@ func (g *guard) want(a *attached) {
 
 // late writes the pending record of a hand that is still at it. The user of a mounted stick has to wait for its sync.
 func (g *guard) late(a *attached, n uint64) {
-	if a.order != n || !g.acts.pending(a) || g.here[a.event.Device.ID] != a {
+	if a.order != n || !g.acts.pending(a) || !g.is(a) {
 		return
 	}
 	a.outcome = policy.OutcomePending
@@ -106,7 +119,7 @@ func (g *guard) late(a *attached, n uint64) {
 // finished takes what the hand reports.
 func (g *guard) finished(o order, r enforce.Result) {
 	a := o.of
-	if g.here[o.device.ID] != a || a.order != o.n {
+	if !g.is(a) || a.order != o.n {
 		return // it left, or was judged otherwise meanwhile: that one's result counts
 	}
 	a.outcome = r.Outcome
@@ -133,7 +146,7 @@ func (g *guard) again(a *attached) {
 	n, delay := a.order, time.Minute<<min(a.failures, 6)
 	a.failures++
 	g.after(delay, func() {
-		if g.here[a.event.Device.ID] == a && a.order == n {
+		if g.is(a) && a.order == n {
 			g.want(a)
 		}
 	})
@@ -142,11 +155,11 @@ func (g *guard) again(a *attached) {
 // leave takes a detach. One that comes in the middle of a decision makes a record of its own kind:
 // what was tried, why it would have been stopped, and that it is gone.
 func (g *guard) leave(ev policy.Event) {
-	a := g.here[ev.Device.ID]
+	a := g.here[placeOf(ev.Device)]
 	if a == nil {
 		return
 	}
-	delete(g.here, ev.Device.ID)
+	delete(g.here, placeOf(ev.Device))
 	g.acts.drop(a)
 	g.pulse()
 	unsaid := a.recorded == verdict{}
@@ -196,7 +209,9 @@ func (g *guard) flushDevices() {
 	}
 }
 
-func sortedIDs(here map[string]*attached) []string { return slices.Sorted(maps.Keys(here)) }
+func sortedPlaces(here map[place]*attached) []place {
+	return slices.SortedFunc(maps.Keys(here), place.compare)
+}
 
 // requestNumber is what the user reads out on the telephone: eight digits that nobody can guess.
 func requestNumber() string {

@@ -39,7 +39,7 @@ type guard struct {
 	changed chan struct{} // pulses when Status would say something else
 
 	events <-chan policy.Event
-	here   map[string]*attached // by device id
+	here   map[place]*attached
 	acts   acts
 	keeper keeper
 	faults map[string]string // by subject
@@ -56,7 +56,7 @@ func newGuard(o guardOptions) *guard {
 		inbox:        make(chan func(), 64),
 		done:         make(chan struct{}),
 		changed:      make(chan struct{}, 1),
-		here:         map[string]*attached{},
+		here:         map[place]*attached{},
 		acts:         newActs(),
 		faults:       map[string]string{},
 		told:         budget{most: 8, per: time.Minute},

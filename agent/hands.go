@@ -30,9 +30,9 @@ type order struct {
 // acts keeps count of the hands: never two acts on one device at once, the newest wish wins, a bounded number
 // altogether. The guard owns it.
 type acts struct {
-	busy  map[string]*act // by device id, also of a device that left while the hand was at it
-	next  map[string]order
-	queue []string // ids in next that wait only for a free hand, oldest first
+	busy  map[place]*act // also of a device that left while the hand was at it
+	next  map[place]order
+	queue []place // those in next that wait only for a free hand, oldest first
 }
 
 type act struct {
@@ -40,17 +40,17 @@ type act struct {
 	cancel context.CancelFunc
 }
 
-func newActs() acts { return acts{busy: map[string]*act{}, next: map[string]order{}} }
+func newActs() acts { return acts{busy: map[place]*act{}, next: map[place]order{}} }
 
 // give takes a wish. What the hand does for an older wish of the opposite kind is called back.
 func (s *acts) give(g *guard, o order) {
-	id := o.device.ID
-	if now := s.busy[id]; now != nil && (now.order.of != o.of || now.order.decision.Do() != o.decision.Do()) {
+	at := placeOf(o.device)
+	if now := s.busy[at]; now != nil && (now.order.of != o.of || now.order.decision.Do() != o.decision.Do()) {
 		now.cancel()
 	}
-	s.next[id] = o
-	if s.busy[id] == nil && !slices.Contains(s.queue, id) {
-		s.queue = append(s.queue, id)
+	s.next[at] = o
+	if s.busy[at] == nil && !slices.Contains(s.queue, at) {
+		s.queue = append(s.queue, at)
 	}
 	s.run(g)
 }
@@ -58,12 +58,12 @@ func (s *acts) give(g *guard, o order) {
 // run starts what may start.
 func (s *acts) run(g *guard) {
 	for len(s.queue) > 0 && len(s.busy) < handsAtOnce {
-		id := s.queue[0]
+		at := s.queue[0]
 		s.queue = s.queue[1:]
-		o := s.next[id]
-		delete(s.next, id)
+		o := s.next[at]
+		delete(s.next, at)
 		ctx, cancel := context.WithTimeout(g.ctx, actLimit)
-		s.busy[id] = &act{o, cancel}
+		s.busy[at] = &act{o, cancel}
 		go func() {
 			r := g.Hand.Apply(ctx, o.device, o.decision)
 			cancel()
@@ -74,10 +74,10 @@ func (s *acts) run(g *guard) {
 
 // end takes a result; the guard hears of it, and the next wish for the device has its turn.
 func (s *acts) end(g *guard, o order, r enforce.Result) {
-	id := o.device.ID
-	delete(s.busy, id)
-	if _, more := s.next[id]; more {
-		s.queue = append(s.queue, id)
+	at := placeOf(o.device)
+	delete(s.busy, at)
+	if _, more := s.next[at]; more {
+		s.queue = append(s.queue, at)
 	}
 	s.run(g)
 	g.finished(o, r)
@@ -85,22 +85,22 @@ func (s *acts) end(g *guard, o order, r enforce.Result) {
 
 // pending says whether the device's newest wish is not done yet.
 func (s *acts) pending(a *attached) bool {
-	id := a.event.Device.ID
-	if o, waits := s.next[id]; waits && o.of == a {
+	at := placeOf(a.event.Device)
+	if o, waits := s.next[at]; waits && o.of == a {
 		return true
 	}
-	now := s.busy[id]
+	now := s.busy[at]
 	return now != nil && now.order.of == a && now.order.n == a.order
 }
 
 // drop forgets the wishes for a device that left.
 func (s *acts) drop(a *attached) {
-	id := a.event.Device.ID
-	if s.next[id].of == a {
-		delete(s.next, id)
-		s.queue = slices.DeleteFunc(s.queue, func(q string) bool { return q == id })
+	at := placeOf(a.event.Device)
+	if s.next[at].of == a {
+		delete(s.next, at)
+		s.queue = slices.DeleteFunc(s.queue, func(q place) bool { return q == at })
 	}
-	if now := s.busy[id]; now != nil && now.order.of == a {
+	if now := s.busy[at]; now != nil && now.order.of == a {
 		now.cancel()
 	}
 }
