@@ -70,13 +70,29 @@ func New(o Options) *API {
 
 // ServeHTTP answers one request; every answer carries the console's clock.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set(wire.HeaderTime, strconv.FormatInt(a.Now().UnixMilli(), 10))
+	w = stamped{w, a.Now}
 	w.Header().Set(wire.HeaderVersion, strconv.Itoa(wire.Version))
 	if r.ContentLength != 0 { // also a body that nobody reads is waited for before the connection is used again
 		http.NewResponseController(w).SetReadDeadline(time.Now().Add(eventReads))
 	}
 	a.mux.ServeHTTP(w, r)
 }
+
+// stamped writes the console's clock when the answer begins, which for a hanging request is minutes after it came:
+// a terminal must not be told a time that has passed.
+type stamped struct {
+	http.ResponseWriter
+	now func() time.Time
+}
+
+// WriteHeader begins the answer. Every answer of this package calls it.
+func (s stamped) WriteHeader(status int) {
+	s.Header().Set(wire.HeaderTime, strconv.FormatInt(s.now().UnixMilli(), 10))
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap gives http.ResponseController its deadlines.
+func (s stamped) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // Release lets every hanging request answer, so that the console can stop.
 func (a *API) Release() { a.once.Do(func() { close(a.release) }) }

@@ -2,6 +2,7 @@ package agentapi
 
 import (
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -88,6 +89,23 @@ func TestAPolicyRequestEndsUnchangedAfterItsHold(t *testing.T) {
 	tm := c.enrol(t)
 	if res := tm.follow(t, `"1"`); res.StatusCode != http.StatusNotModified || res.Header.Get(wire.HeaderTime) == "" {
 		t.Fatalf("answered %d", res.StatusCode)
+	}
+}
+
+func TestAnAnswerCarriesTheTimeAtWhichItIsGiven(t *testing.T) {
+	c := start(t)
+	tm := c.enrol(t)
+	answers := c.hanging(t, tm, `"1"`)
+	c.clock.ahead.Store(int64(time.Hour))
+	c.api.Release()
+	res := <-answers
+	if res == nil {
+		t.Fatal("no answer")
+	}
+	ms, err := strconv.ParseInt(res.Header.Get(wire.HeaderTime), 10, 64)
+	must(t, err)
+	if late := c.clock.now().Sub(time.UnixMilli(ms)); late > 30*time.Minute {
+		t.Fatalf("a request that hung for an hour was told a time %s ago", late)
 	}
 }
 

@@ -232,3 +232,19 @@ func TestAFullDiskIsSaidAndNothingIsAcknowledged(t *testing.T) {
 		t.Fatalf("acked %d after room was made", acked)
 	}
 }
+
+func TestAStickPulledOutBeforeTheVerdictWasATryAllTheSame(t *testing.T) {
+	db := open(t)
+	enrol(t, db, "t1")
+	j := journalOf{outbox: "journal-1"}
+	early, gone := stick("A"), stick("B")
+	early.Outcome = policy.OutcomeRemoved
+	gone.Outcome, gone.Event.What = policy.OutcomeRemoved, policy.EventDetach
+	_, err := db.AddEvents(t.Context(), "t1", j.batch(t, early, gone), noon)
+	must(t, err)
+	list, err := db.Events(t.Context(), EventFilter{Violations: true})
+	must(t, err)
+	if len(list) != 1 || list[0].Record.Event.Device.Serial != "A" {
+		t.Fatalf("want the try and not the removal: %+v", list)
+	}
+}

@@ -183,7 +183,7 @@ func judge(f facts) (severity string, violation bool) {
 		return severeAlarm, true
 	case f.Outcome == policy.OutcomeBlockFailed:
 		return severeAlarm, true
-	case f.Outcome == policy.OutcomeRemoved, f.Outcome == policy.OutcomePending, f.Event != nil && f.Event.What == policy.EventDetach:
+	case f.Outcome == policy.OutcomePending, f.Event != nil && f.Event.What == policy.EventDetach:
 		return severeInfo, false
 	case f.Kind != wire.RecordDevice:
 		return judgeOther(f)

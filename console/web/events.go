@@ -86,7 +86,7 @@ func (p *pages) title(rec wire.Record) string {
 		kind = p.words.say("kind.composite", kind)
 	}
 	if rec.Event.What == policy.EventDetach {
-		return p.words.say("title.removed", kind)
+		return p.words.say("title.detach", kind)
 	}
 	return p.words.say("title."+orNone(string(rec.Outcome)), kind)
 }
