@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"sekisho/internal/policy"
 	"sekisho/internal/wire"
 )
 
