@@ -46,7 +46,10 @@ func TestWhatWasPluggedInBeforeTheAgentStartedIsJudgedToo(t *testing.T) {
 
 func TestAStickThatIsInDuringTheBootIsBlocked(t *testing.T) {
 	s := enforced(t, vm.Options{})
-	s.run("while systemctl is-active -q sekisho-initramfs sekisho-initramfs.service; do sleep 0.5; done; systemctl is-active sekisho-initramfs || true")
+	eventually(t, 5*time.Minute, "the gate is in the initial RAM disk", func() error {
+		_, err := s.machine.Run(t.Context(), "lsinitramfs /boot/initrd.img-* | grep -q 51-sekisho-gate.rules && test $(systemctl show -P ActiveState sekisho-initramfs) != activating")
+		return err
+	})
 	must(t, s.machine.Reboot(t.Context(), vm.Device{ID: "stick", Kind: vm.UAS, Serial: "BOOT-1"}))
 	s.blocked("BOOT-1")
 	if disks := s.disks(); disks != "" {
