@@ -16,6 +16,7 @@ import (
 	"sekisho/agent/local"
 	"sekisho/agent/outbox"
 	"sekisho/agent/sensor"
+	"sekisho/internal/durable"
 	"sekisho/internal/policy"
 	"sekisho/internal/wire"
 )
@@ -40,7 +41,7 @@ type agent struct {
 	clock    *clock
 	hand     hand
 	gate     gate
-	memory   *outbox.Outbox
+	memory   *memory
 	journal  *journal
 	teller   *local.Teller
 	guard    *guard
@@ -66,14 +67,14 @@ func (a *agent) open() (*policy.Policy, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make state folder: %w", err)
 	}
+	a.sweep(dir, filepath.Join(dir, "identity"))
 	var ended, found string
 	id := bootID(a.root)
 	a.boot, ended = openBoot(dir, id)
 	a.clock, found = openClock(dir, id, time.Now, sinceBoot)
-	var err error
-	if a.memory, err = outbox.Open(filepath.Join(dir, "outbox"), outbox.Options{Gap: a.gapBody, Log: a.log}); err != nil {
-		return nil, err
-	}
+	a.memory = newMemory(func() (*outbox.Outbox, error) {
+		return outbox.Open(filepath.Join(dir, "outbox"), outbox.Options{Gap: a.gapBody, Log: a.log})
+	})
 	a.journal = newJournal(a.memory.Append, a.journalFault, a.clock.now, id, a.log)
 	a.hand, a.gate = hand(onlooker{}), gate(noGate{})
 	if !a.observe {
@@ -86,6 +87,15 @@ func (a *agent) open() (*policy.Policy, error) {
 	}
 	a.markRunning(true)
 	return a.firstPolicy(), nil
+}
+
+// sweep takes away what writes that a power cut interrupted have left; litter harms nothing but the disk.
+func (a *agent) sweep(dirs ...string) {
+	for _, dir := range dirs {
+		if err := durable.Sweep(dir, time.Now()); err != nil {
+			a.log.Warn().Err(err).Msg("cannot sweep state folder")
+		}
+	}
 }
 
 func (a *agent) firstPolicy() *policy.Policy {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
+
+	"sekisho/internal/durable"
 )
 
 // Open opens the journal in a folder, or begins one. A torn tail (an append that a power cut or a kill interrupted, which
@@ -28,6 +31,9 @@ func Open(dir string, opt Options) (*Outbox, error) {
 func (o *Outbox) recover() error {
 	if err := os.MkdirAll(o.dir, 0o700); err != nil {
 		return err
+	}
+	if err := durable.Sweep(o.dir, time.Now()); err != nil {
+		o.o.Log.Warn().Err(err).Msg("cannot sweep journal") // litter harms nothing but the disk
 	}
 	found, err := listSegments(o.dir)
 	if err != nil {
