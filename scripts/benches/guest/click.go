@@ -22,6 +22,9 @@ func click(ctx context.Context, url, token, form string) (took, error) {
 	if err := send(ctx, client, http.MethodGet, url[:strings.LastIndex(url, "/")], token, ""); err != nil { // the connection stands, as in a browser
 		return took{}, err
 	}
+	if err := blocked(); err != nil {
+		return took{}, err
+	}
 	begun := time.Now()
 	answered := make(chan error, 1)
 	var acted int64

@@ -61,6 +61,17 @@ func usable(ctx context.Context, begun time.Time) (int64, error) {
 	return 0, errors.New("no disk became readable within 30 s")
 }
 
+// blocked makes sure that there is nothing to read before the act that is measured.
+func blocked() error {
+	sector := make([]byte, 512)
+	for _, path := range disks {
+		if read(path, sector) > 0 {
+			return errors.New(path + " is readable already")
+		}
+	}
+	return nil
+}
+
 // disks are where the kernel puts sticks; the machine's own disk is called otherwise.
 var disks = []string{"/dev/sda", "/dev/sdb", "/dev/sdc", "/dev/sdd"}
 
@@ -81,6 +92,9 @@ func read(path string, into []byte) int {
 // authorise lets one interface in by hand, as the kernel's documentation says, and waits for its disk.
 // https://docs.kernel.org/usb/authorization.html
 func authorise(ctx context.Context, iface string) (took, error) {
+	if err := blocked(); err != nil {
+		return took{}, err
+	}
 	begun := time.Now()
 	err := errors.Join(
 		os.WriteFile("/sys/bus/usb/devices/"+iface+"/authorized", []byte("1"), 0),
