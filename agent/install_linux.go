@@ -46,14 +46,14 @@ func missing(needs string) bool {
 	return err != nil
 }
 
-// installProgram copies this program to where the unit looks for it, unless it runs from there, as a package's does.
+// installProgram copies this program to where the unit looks for it, unless it runs from there.
 func installProgram() error {
+	if runsFrom(programPath) {
+		return nil
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("cannot install: %w", err)
-	}
-	if real, err := filepath.EvalSymlinks(self); err == nil && real == programPath {
-		return nil
 	}
 	in, err := os.Open(self)
 	if err != nil {
@@ -104,13 +104,15 @@ func systemctl(ctx context.Context, args ...string) error {
 	return err
 }
 
-// removeService stops the service and takes away what installFiles and startService put there.
-func removeService(ctx context.Context) error {
-	var all error
-	if _, err := os.Lstat(unitPath); err == nil {
-		all = errors.Join(all, systemctl(ctx, "disable", "--now", linux.AgentUnit))
+// removeService stops the service. Whether it would start again is a package's business when that asks.
+func removeService(ctx context.Context, byPackage bool) error {
+	if missing(unitPath) && !packaged() {
+		return nil
 	}
-	return all
+	if byPackage {
+		return systemctl(ctx, "stop", linux.AgentUnit)
+	}
+	return systemctl(ctx, "disable", "--now", linux.AgentUnit)
 }
 
 func removeFiles(ctx context.Context) error {

@@ -18,7 +18,7 @@ func startService(context.Context) error {
 	return s.Start()
 }
 
-func removeService(context.Context) error {
+func removeService(context.Context, bool) error {
 	s, err := systemService("")
 	if err != nil {
 		return fmt.Errorf("cannot uninstall: %w", err)

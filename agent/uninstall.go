@@ -18,6 +18,7 @@ func uninstallCommand(ctx context.Context, s streams, args []string) error {
 	f := flags("uninstall")
 	path := f.String("config", defaultConfig, "configuration `file`")
 	purge := f.Bool("purge", false, "remove configuration, identity and records too")
+	byPackage := f.Bool("package", false, "leave whether the service is enabled to a package's scripts, which use this")
 	if err := parse(s, f, args, "Opens the gate, lets everything go that was held, and removes the service."); err != nil {
 		return err
 	}
@@ -25,10 +26,10 @@ func uninstallCommand(ctx context.Context, s streams, args []string) error {
 		return errors.New("cannot uninstall: only root can")
 	}
 	c, err := readConfig(*path)
-	if err != nil {
+	if err != nil && *purge { // else a broken configuration must not keep the gate shut
 		return err
 	}
-	err = undo(ctx, enforceOptions(s))
+	err = undo(ctx, enforceOptions(s), *byPackage)
 	if *purge {
 		err = errors.Join(err, removeState(c.State, *path))
 	}
@@ -40,8 +41,8 @@ func uninstallCommand(ctx context.Context, s streams, args []string) error {
 }
 
 // undo goes on after a failure: half a removal is worse than a complaint.
-func undo(ctx context.Context, o enforce.Options) error {
-	err := removeService(ctx)
+func undo(ctx context.Context, o enforce.Options, byPackage bool) error {
+	err := removeService(ctx, byPackage)
 	gate := enforce.NewGate(o)
 	err = errors.Join(err, gate.Open(ctx), gate.Settle(ctx))
 	return errors.Join(err, removeFiles(ctx))
