@@ -16,6 +16,8 @@ const (
 	clockFile = "clock.json"
 	// tolerance is what two honest clocks may differ by, and what a network may take.
 	tolerance = 2 * time.Second
+	// lastYear: beyond it a time cannot be written down as JSON in every zone, and no record either.
+	lastYear = 9000
 )
 
 // What was found of the clock at the start.
@@ -57,9 +59,9 @@ func openClock(dir, boot string, wall func() time.Time, elapsed func() time.Dura
 	old, err := readNote(c.path)
 	c.note = note{At: wall(), Elapsed: elapsed(), Boot: boot}
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) && !wasHere(dir):
 		return c, clockFine // the first start on this terminal
-	case err != nil:
+	case err != nil, old.Boot == boot && old.Elapsed > c.note.Elapsed: // no machine runs backwards
 		c.note.Doubted = true
 		return c, clockUnreadable
 	case old.Boot == boot:
@@ -67,6 +69,12 @@ func openClock(dir, boot string, wall func() time.Time, elapsed func() time.Dura
 		return c, clockFine
 	}
 	return c, c.resume(old)
+}
+
+// wasHere says that an agent has run on this state folder before: then a note of the time that is missing was lost.
+func wasHere(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, bootFile))
+	return err == nil
 }
 
 // resume goes on after the machine was off.
@@ -88,8 +96,8 @@ func readNote(path string) (note, error) {
 	if err := json.Unmarshal(raw, &n); err != nil {
 		return n, err
 	}
-	if n.At.IsZero() {
-		return n, errors.New("no time in it")
+	if n.At.Year() < 2000 || n.At.Year() > lastYear {
+		return n, errors.New("no time in it that can be")
 	}
 	return n, nil
 }

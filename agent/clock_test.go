@@ -120,6 +120,30 @@ func TestADamagedNoteIsADoubtAndNotAGuess(t *testing.T) {
 	}
 }
 
+func TestANoteThatIsMissingOrCannotBeTrueEndsThePermissions(t *testing.T) {
+	for name, note := range map[string]string{
+		"missing":        "",
+		"year 9999":      `{"at":"9999-12-31T23:59:59Z","elapsed":0,"boot":"one","console":true}`,
+		"year 1":         `{"at":"0001-01-01T00:00:00Z","elapsed":0,"boot":"one","console":true}`,
+		"from to-morrow": `{"at":"2026-11-23T09:00:00Z","elapsed":9000000000000000,"boot":"one","console":true}`,
+	} {
+		dir := t.TempDir()
+		if err := saveBoot(dir, bootNote{Boot: "one"}); err != nil { // an agent was here before
+			t.Fatal(err)
+		}
+		if note != "" {
+			if err := os.WriteFile(filepath.Join(dir, clockFile), []byte(note), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w := &watchmaker{wall: nine, elapsed: time.Hour}
+		c, found := w.open(dir, "one")
+		if found != clockUnreadable || !c.doubted() || !c.now().Equal(nine) {
+			t.Errorf("%s: %q, doubted %v, it is %s", name, found, c.doubted(), c.now())
+		}
+	}
+}
+
 func FuzzClockNote(f *testing.F) {
 	f.Add([]byte(`{"at":"2026-11-23T09:00:00Z","elapsed":5,"boot":"one","console":true}`))
 	f.Add([]byte(`{"at":"0001-01-01T00:00:00Z"}`))

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"sync"
 	"time"
 
@@ -73,6 +74,8 @@ func (j *journal) ring() {
 	}
 }
 
+var errTooLong = errors.New("cannot keep a record of more than 64 KiB")
+
 // encode bounds a record: a device may show hundreds of interfaces, the journal takes 64 KiB.
 func encode(r wire.Record) ([]byte, error) {
 	body, err := json.Marshal(r)
@@ -86,7 +89,10 @@ func encode(r wire.Record) ([]byte, error) {
 		ev.Device.Interfaces = ev.Device.Interfaces[:min(len(ev.Device.Interfaces), 64)]
 		r.Event = &ev
 	}
-	return json.Marshal(r)
+	if body, err = json.Marshal(r); err == nil && len(body) > wire.MaxRecord {
+		err = errTooLong // it would keep all that follow out of the journal
+	}
+	return body, err
 }
 
 func cut(s string, n int) string {

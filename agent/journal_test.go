@@ -103,3 +103,18 @@ func TestARecordIsNeverLongerThanTheWireTakes(t *testing.T) {
 		t.Error("the device itself was cut")
 	}
 }
+
+func TestARecordThatCannotBeCutIsCountedAndKeepsNoOtherOut(t *testing.T) {
+	p := &paper{}
+	j := newJournal(p.append, func(error) {}, time.Now, "b", zerolog.Nop())
+	endless := &policy.Decision{Rule: strings.Repeat("x", wire.MaxRecord)}
+	j.put(wire.Record{Kind: wire.RecordDevice, Decision: endless})
+	j.put(wire.Record{Kind: wire.RecordAgent, At: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}) // no JSON has this year
+	j.put(wire.Record{Kind: wire.RecordAgent, Code: "started"})
+	if err := j.flush(); err != nil {
+		t.Fatal(err)
+	}
+	if len(p.took) != 2 || p.took[0].Code != "started" || p.took[1].Kind != wire.RecordGap || p.took[1].Lost != 2 {
+		t.Errorf("the journal took %+v", p.took)
+	}
+}

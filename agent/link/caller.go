@@ -23,6 +23,7 @@ import (
 // Bounds and times of every call.
 const (
 	maxAnswer   = 1 << 20         // bytes of an answer that is not a policy
+	maxTime     = 221845392000000 // Unix ms of the year 9000: a later time could not be written into any record
 	callTimeout = 2 * time.Minute // of a call that does not hang
 	pingAfter   = 5 * time.Minute // silence after which HTTP/2 asks whether the console is still there
 	zipFrom     = 1 << 10         // bytes from which a body is worth compressing
@@ -92,7 +93,7 @@ func (c *caller) do(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, &unreached{explain(err)}
 	}
-	if ms, err := strconv.ParseInt(res.Header.Get(wire.HeaderTime), 10, 64); err == nil && ms > 0 {
+	if ms, err := strconv.ParseInt(res.Header.Get(wire.HeaderTime), 10, 64); err == nil && ms > 0 && ms < maxTime {
 		c.onTime(time.UnixMilli(ms))
 	}
 	return res, nil
