@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -90,6 +91,7 @@ func Listen(path string) (net.Listener, error) {
 func Serve(ctx context.Context, l net.Listener, answer func(Request) Answer, log zerolog.Logger) {
 	defer context.AfterFunc(ctx, func() { l.Close() })()
 	seats := make(chan struct{}, maxTalks)
+	refused := &calm{}
 	for {
 		conn, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -104,7 +106,7 @@ func Serve(ctx context.Context, l net.Listener, answer func(Request) Answer, log
 		case seats <- struct{}{}:
 			go func() {
 				defer func() { <-seats }()
-				talk(conn, answer, log)
+				talk(conn, answer, refused, log)
 			}()
 		default:
 			conn.Close()
@@ -112,7 +114,7 @@ func Serve(ctx context.Context, l net.Listener, answer func(Request) Answer, log
 	}
 }
 
-func talk(conn net.Conn, answer func(Request) Answer, log zerolog.Logger) {
+func talk(conn net.Conn, answer func(Request) Answer, refused *calm, log zerolog.Logger) {
 	defer conn.Close()
 	if err := conn.SetDeadline(time.Now().Add(talkLimit)); err != nil {
 		return
@@ -125,12 +127,28 @@ func talk(conn net.Conn, answer func(Request) Answer, log zerolog.Logger) {
 	var a Answer
 	if err != nil {
 		a.Error = err.Error()
-		log.Info().Err(err).Int("uid", peer(conn)).Msg("local question refused")
+		refused.once(time.Now(), func() { log.Info().Err(err).Int("uid", peer(conn)).Msg("local question refused") })
 	} else {
 		a = answer(req)
 	}
 	if err := json.NewEncoder(conn).Encode(a); err != nil {
 		log.Debug().Err(err).Msg("local answer was not taken")
+	}
+}
+
+// calm lets something be said once a minute: any user of the terminal could otherwise flood the log, and the system's
+// journal would then drop the agent's other lines (journald.conf(5), RateLimitBurst).
+type calm struct {
+	mu   sync.Mutex
+	last time.Time
+}
+
+func (c *calm) once(now time.Time, say func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last.IsZero() || now.Sub(c.last) >= time.Minute {
+		c.last = now
+		say()
 	}
 }
 

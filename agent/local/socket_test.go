@@ -16,7 +16,7 @@ import (
 )
 
 // serve answers on a socket in a new folder until the test ends.
-func serve(t *testing.T) string {
+func serve(t *testing.T, log ...zerolog.Logger) string {
 	dir, err := os.MkdirTemp("", "sock")
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +29,7 @@ func serve(t *testing.T) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		Serve(ctx, l, func(Request) Answer { return Answer{Status: &wire.Status{Revision: 42}} }, zerolog.Nop())
+		Serve(ctx, l, func(Request) Answer { return Answer{Status: &wire.Status{Revision: 42}} }, append(log, zerolog.Nop())[0])
 	})
 	t.Cleanup(func() { cancel(); wg.Wait(); os.RemoveAll(dir) })
 	return path
@@ -94,4 +94,32 @@ func FuzzParseRequest(f *testing.F) {
 			t.Errorf("%q: %+v, %v", line, r, err)
 		}
 	})
+}
+
+// page is a log that counts its lines.
+type page struct {
+	mu    sync.Mutex
+	lines int
+}
+
+func (p *page) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lines++
+	return len(b), nil
+}
+
+func TestNobodyFillsTheLogWithQuestions(t *testing.T) {
+	p := &page{}
+	path := serve(t, zerolog.New(p))
+	for range 3 * maxTalks {
+		if _, err := Ask(t.Context(), path, Request{Ask: "nonsense"}); err == nil {
+			t.Fatal("answered")
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lines != 1 {
+		t.Errorf("%d lines", p.lines)
+	}
 }
