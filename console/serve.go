@@ -32,7 +32,7 @@ const (
 
 // serve: folder → database → office → two handlers → two listeners.
 func serve(ctx context.Context, c call) error {
-	log := zerolog.New(c.err).With().Timestamp().Logger()
+	log := zerolog.New(c.err).Level(zerolog.InfoLevel).With().Timestamp().Logger()
 	h, err := openHouse(c.state, time.Now)
 	if err != nil {
 		return err

@@ -38,6 +38,7 @@ type API struct {
 	mux     http.Handler
 	guesses limiter       // wrong enrolment codes
 	renews  limiter       // certificates asked for
+	refused limiter       // batches that broke the bounds
 	decode  chan struct{} // batches that are in memory at the same time
 	turns   turns         // of each terminal among them
 	release chan struct{} // closed when the console stops
@@ -58,6 +59,7 @@ func New(o Options) *API {
 	a := &API{Options: o, decode: make(chan struct{}, maxDecoding), release: make(chan struct{})}
 	a.guesses = limiter{each: 10, all: 200, within: 10 * time.Minute}
 	a.renews = limiter{each: 5, all: 100_000, within: time.Hour}
+	a.refused = limiter{each: 60, all: 100_000, within: 10 * time.Minute} // an honest terminal tries again ever more rarely
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+wire.PathEnroll, a.enroll)
 	mux.HandleFunc("POST "+wire.PathEvents, a.known(a.events))

@@ -21,6 +21,11 @@ var errTooLong = errors.New("the body is too long")
 
 // events stores a batch; it answers after the records are on disk.
 func (a *API) events(w http.ResponseWriter, r *http.Request, terminal string) {
+	if !a.refused.open(terminal, a.Now()) {
+		w.Header().Set("Retry-After", "600")
+		refuse(w, http.StatusTooManyRequests, "cannot take the batch: too many before it were refused", "see the console's log")
+		return
+	}
 	if !a.turns.enter(terminal) {
 		w.Header().Set("Retry-After", "5")
 		refuse(w, http.StatusTooManyRequests, "cannot take the batch: others of this terminal are under way", "send one batch after the other")
@@ -53,6 +58,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, terminal string) {
 }
 
 func (a *API) refuseBatch(w http.ResponseWriter, terminal string, err error) {
+	a.refused.count(terminal, a.Now())
 	a.Log.Warn().Str("terminal", terminal).Err(err).Msg("batch refused")
 	var long *http.MaxBytesError
 	if errors.Is(err, errTooLong) || errors.As(err, &long) {
