@@ -17,12 +17,12 @@ var (
 // failure is the page that says what happened, what is kept and what to do.
 type failure struct {
 	Status int    `json:"status"`
-	Word   string `json:"error"` // stable: signin, forbidden, not_found, conflict, bad_form, internal
+	Word   string `json:"error"` // stable: signin, forbidden, not_found, conflict, bad_form, full, damaged, internal
 }
 
 func (s *server) fail(r *request, err error) {
 	f := failureOf(err)
-	if f.Word == "internal" {
+	if f.Status >= http.StatusInternalServerError {
 		s.Log.Error().Err(err).Str("path", r.Pattern).Msg("cannot answer a request") // an address may hold a secret
 	}
 	if f.Word == "signin" && !wantsJSON(r.Request) && r.Header.Get("HX-Request") == "" {
@@ -45,6 +45,10 @@ func failureOf(err error) failure {
 		return failure{http.StatusNotFound, "not_found"}
 	case errors.Is(err, store.ErrConflict):
 		return failure{http.StatusConflict, "conflict"}
+	case errors.Is(err, store.ErrFull):
+		return failure{http.StatusInsufficientStorage, "full"}
+	case errors.Is(err, store.ErrDamaged):
+		return failure{http.StatusInternalServerError, "damaged"}
 	case errors.Is(err, errBadForm):
 		return failure{http.StatusBadRequest, "bad_form"}
 	}

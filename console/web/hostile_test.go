@@ -156,3 +156,18 @@ func TestAnAddressThatTriesManyNamesIsSlowedDownAndFillsNoDisk(t *testing.T) {
 	s.now = s.now.Add(lockWindow)
 	s.as("1007")
 }
+
+func TestAFullDiskAndADamagedDatabaseAreSaidAsWhatTheyAre(t *testing.T) {
+	for word, err := range map[string]error{"full": store.ErrFull, "damaged": store.ErrDamaged} {
+		f := failureOf(fmt.Errorf("cannot sign in: %w", err))
+		if f.Word != word || f.Status < 500 {
+			t.Errorf("%v is shown as %+v", err, f)
+		}
+		for _, lang := range languages {
+			w := loadKeys(t, lang)
+			if w["error."+word] == "" || w["error."+word+".do"] == "" {
+				t.Errorf("%s has no words in %s", word, lang)
+			}
+		}
+	}
+}
