@@ -25,3 +25,5 @@ func Enumerate(o Options) ([]policy.Device, error) {
 	}
 	return enumerate(o, t), nil
 }
+
+func whoSits(o Options) string { return o.tree().user() }

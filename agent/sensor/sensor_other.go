@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !windows
 
 package sensor
 
@@ -19,3 +19,5 @@ func Watch(context.Context, Options) (<-chan policy.Event, error) {
 func Enumerate(Options) ([]policy.Device, error) {
 	return nil, fmt.Errorf("cannot read devices on %s yet", runtime.GOOS)
 }
+
+func whoSits(Options) string { return "" }

@@ -7,7 +7,7 @@ import (
 )
 
 // User names who sits at the terminal: the active session of the seat, else one from afar; "" is unknown or nobody.
-func User(o Options) string { return o.tree().user() }
+func User(o Options) string { return whoSits(o) }
 
 // user reads systemd-logind's session files (systemd src/login/logind-session.c, session_save).
 func (t tree) user() string {
