@@ -63,9 +63,8 @@ func cpuTime(pid int) (time.Duration, error) {
 }
 
 func parseCPU(stat string) (time.Duration, error) {
-	_, rest, ok := strings.Cut(stat, ") ") // the name may hold anything
-	field := strings.Fields(rest)
-	if !ok || len(field) < 13 {
+	field := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:]) // the name may hold anything
+	if len(field) < 13 {
 		return 0, fmt.Errorf("cannot read processor time of %q", stat)
 	}
 	user, err1 := strconv.ParseInt(field[11], 10, 64)
