@@ -105,6 +105,10 @@ func (f EventFilter) where() *where {
 	w.equal("e.outcome", f.Outcome)
 	w.equal("e.username", f.User)
 	w.equal("e.serial", f.Serial)
+	if f.Request != "" {
+		w.terms = append(w.terms, "e.request <> ''") // so that the partial index serves
+		w.equal("e.request", f.Request)
+	}
 	switch {
 	case f.Kind == wire.RecordDevice:
 		w.equal("e.kind", f.Kind)

@@ -14,7 +14,7 @@ import (
 // insertRows is how many records one statement inserts; the rest of a batch goes one by one.
 const insertRows = 20
 
-const insertColumns = 18
+const insertColumns = 19
 
 // groupStatements are prepared once on the writing connection.
 type groupStatements struct {
@@ -48,7 +48,7 @@ func (g *groupStatements) prepare(ctx context.Context, db *sql.DB) error {
 func insertText(n int) string {
 	var b strings.Builder
 	b.WriteString(`INSERT INTO events (terminal, journal, seq, hash, chain_ok, received_at, at, kind, what, outcome,
-		violation, severity, username, serial, device, grant_id, mark, body) VALUES `)
+		violation, severity, username, serial, device, grant_id, mark, request, body) VALUES `)
 	for i := range n {
 		if i > 0 {
 			b.WriteString(", ")
@@ -99,7 +99,7 @@ func (s *groupTx) insert(journal int64, terminal string, rows []row) error {
 // values appends the columns in the order of insertText.
 func (r *row) values(to []any, journal int64, terminal string) []any {
 	return append(to, terminal, journal, int64(r.seq), r.hash[:], flag(r.chainOK), r.received, r.at, r.kind, r.what, r.outcome,
-		flag(r.violation), r.severity, r.user, r.serial, r.device, r.grant, r.mark, r.body)
+		flag(r.violation), r.severity, r.user, r.serial, r.device, r.grant, r.mark, r.request, r.body)
 }
 
 // touch notes the contact and, when given, the terminal's status.

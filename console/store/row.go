@@ -39,6 +39,7 @@ type row struct {
 	device    string
 	grant     string
 	mark      string
+	request   string
 	body      string
 }
 
@@ -48,6 +49,7 @@ type facts struct {
 	At       time.Time      `json:"at"`
 	Outcome  policy.Outcome `json:"outcome"`
 	Code     string         `json:"code"`
+	Request  string         `json:"request"`
 	Decision *decisionFacts `json:"decision"`
 	Event    *eventFacts    `json:"event"`
 }
@@ -125,6 +127,7 @@ func read(seq uint64, e wire.Entry, now time.Time) row {
 		return r
 	}
 	r.kind, r.what, r.outcome = clean(f.Kind), clean(f.Kind), clean(string(f.Outcome))
+	r.request = clean(f.Request)
 	r.place(f.At, now)
 	r.describe(f)
 	r.severity, r.violation = judge(f)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -200,7 +201,7 @@ func TestEveryFilterFindsItsOwn(t *testing.T) {
 	for name, f := range map[string]EventFilter{
 		"terminal": {Terminal: "t2", Violations: true}, "user": {User: "yamada"}, "serial": {Serial: "Z9"}, "outcome": {Outcome: "block_failed"},
 		"device kind": {Kind: "portable"}, "record kind": {Kind: wire.RecordAgent}, "name": {Text: "写真立て_"}, "part": {Text: "pc-t2", Kind: "portable"},
-		"group": {Group: "default", Serial: "Z9"}, "page": {Before: 2},
+		"group": {Group: "default", Serial: "Z9"}, "page": {Before: 2}, "request": {Request: "4821-7730"},
 	} {
 		list, err := db.Events(t.Context(), f)
 		must(t, err)
@@ -380,7 +381,7 @@ func TestEveryListStandsOnAnIndex(t *testing.T) {
 	db := open(t)
 	for name, f := range map[string]EventFilter{
 		"all": {}, "violations": {Violations: true}, "terminal": {Terminal: "t1"}, "kind": {Violations: true, Kind: "storage"},
-		"gaps": {Kind: wire.RecordGap}, "a terminal's violations": {Violations: true, Terminal: "t1"},
+		"gaps": {Kind: wire.RecordGap}, "a terminal's violations": {Violations: true, Terminal: "t1"}, "request": {Violations: true, Request: "4821-7730"},
 	} {
 		w := f.where()
 		rows, err := db.reader.Query(`EXPLAIN QUERY PLAN SELECT `+eventColumns+eventTables+w.text()+` ORDER BY e.id DESC LIMIT 50`, w.args...)
@@ -392,6 +393,9 @@ func TestEveryListStandsOnAnIndex(t *testing.T) {
 		})
 		must(t, err)
 		for _, step := range plan {
+		if f.Request != "" && !strings.Contains(strings.Join(plan, " "), "events_request") {
+			t.Errorf("%s reads more than its index: %q", name, plan)
+		}
 			if step == "USE TEMP B-TREE FOR ORDER BY" {
 				t.Errorf("%s is sorted: %q", name, plan)
 			}

@@ -78,6 +78,7 @@ type EventFilter struct {
 	State      string // StateOpen, StateWorking, StateClosed, "unclosed"
 	User       string
 	Serial     string
+	Request    string // number that the user was told, whole
 	Text       string // part of terminal name, user, device name or serial
 	From, To   time.Time
 	Before     int64 // page: events with a smaller ID

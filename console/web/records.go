@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"sekisho/console/store"
 	"sekisho/internal/wire"
 )
 
@@ -138,6 +137,7 @@ type searchPage struct {
 	Events    []eventView    `json:"violations"`
 	Total     int            `json:"total"` // of violations
 	All       string         `json:"all"`
+	Only      int64          `json:"only,omitempty"` // the one violation that a request number stands for
 }
 
 const searchShown = 10
@@ -148,6 +148,9 @@ func (s *server) search(r *request) error {
 		if err := s.find(r, &body); err != nil {
 			return err
 		}
+	}
+	if body.Only > 0 && !wantsJSON(r.Request) {
+		return seeOther(r, "/violations/"+strconv.FormatInt(body.Only, 10))
 	}
 	return show(s, r, "search", body, title("search.title"), searched(body.Text))
 }
@@ -160,7 +163,18 @@ func (s *server) find(r *request, body *searchPage) error {
 	for _, t := range terminals[:min(len(terminals), searchShown)] {
 		body.Terminals = append(body.Terminals, s.terminalView(t, r.now))
 	}
-	f := store.EventFilter{Violations: true, Text: body.Text, Limit: searchShown}
+	if number := requestNumber(body.Text); number != "" {
+		if err := s.findEvents(r, body, view{State: "all", Request: number}); err != nil || body.Total > 0 {
+			return err
+		}
+	}
+	return s.findEvents(r, body, view{State: "all", Text: body.Text})
+}
+
+// findEvents fills in the violations of a view.
+func (s *server) findEvents(r *request, body *searchPage, v view) error {
+	f := v.filter(r.now, s.pages[r.lang].cal)
+	f.Limit = searchShown
 	events, err := s.DB.Events(r.Context(), f)
 	if err != nil {
 		return err
@@ -170,6 +184,23 @@ func (s *server) find(r *request, body *searchPage) error {
 		return err
 	}
 	body.Events, body.Total = s.pages[r.lang].events(events), counts.Total
-	body.All = view{State: "all", Text: body.Text}.url("/violations")
+	body.All = v.url("/violations")
+	if v.Request != "" && body.Total == 1 {
+		body.Only = events[0].ID
+	}
 	return nil
+}
+
+// requestNumber reads what a caller says: eight digits, with or without hyphen, as any input method leaves them.
+func requestNumber(text string) string {
+	digits := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" -‐‑–—―−ー", r) {
+			return -1
+		}
+		return r
+	}, narrow(text))
+	if len(digits) != 8 || strings.Trim(digits, "0123456789") != "" {
+		return ""
+	}
+	return digits[:4] + "-" + digits[4:]
 }

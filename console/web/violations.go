@@ -51,10 +51,10 @@ type dayOfRows struct {
 
 // view is what the address says: which rows, which page of them.
 type view struct {
-	State, Kind, Outcome, Terminal, Group, User, Serial, Text string
-	Span                                                      int // days; 0 all
-	Before                                                    int64
-	Skip                                                      int // rows on the pages before, for "51–100 of 120"
+	State, Kind, Outcome, Terminal, Group, User, Serial, Request, Text string
+	Span                                                               int // days; 0 all
+	Before                                                             int64
+	Skip                                                               int // rows on the pages before, for "51–100 of 120"
 }
 
 var spans = []int{1, 7, 30, 365}
@@ -62,7 +62,7 @@ var spans = []int{1, 7, 30, 365}
 func readView(q url.Values) view {
 	v := view{
 		State: q.Get("state"), Kind: q.Get("kind"), Outcome: q.Get("outcome"), Terminal: q.Get("terminal"),
-		Group: q.Get("group"), User: q.Get("user"), Serial: q.Get("serial"), Text: cut(strings.TrimSpace(q.Get("q")), 200),
+		Group: q.Get("group"), User: q.Get("user"), Serial: q.Get("serial"), Request: q.Get("request"), Text: cut(strings.TrimSpace(q.Get("q")), 200),
 	}
 	v.Span, _ = strconv.Atoi(q.Get("days"))
 	v.Before, _ = strconv.ParseInt(q.Get("before"), 10, 64)
@@ -90,6 +90,7 @@ func (v view) url(path string) string {
 	set("group", v.Group)
 	set("user", v.User)
 	set("serial", v.Serial)
+	set("request", v.Request)
 	set("q", v.Text)
 	set("days", positive(int64(v.Span)))
 	set("before", positive(v.Before))
@@ -117,7 +118,7 @@ func (v view) with(change func(*view)) string {
 func (v view) filter(now time.Time, cal calendar) store.EventFilter {
 	f := store.EventFilter{
 		Violations: true, Terminal: v.Terminal, Group: v.Group, Kind: v.Kind, Outcome: v.Outcome, State: v.State,
-		User: v.User, Serial: v.Serial, Text: v.Text, Before: v.Before, Limit: pageSize,
+		User: v.User, Serial: v.Serial, Request: v.Request, Text: v.Text, Before: v.Before, Limit: pageSize,
 	}
 	if f.State == "all" {
 		f.State = ""
@@ -210,6 +211,7 @@ func (p *pages) chosen(v view) []choice {
 	add(v.Group != "", say("chip.group", v.Group), func(v *view) { v.Group = "" })
 	add(v.User != "", say("chip.user", v.User), func(v *view) { v.User = "" })
 	add(v.Serial != "", say("chip.serial", v.Serial), func(v *view) { v.Serial = "" })
+	add(v.Request != "", say("chip.request", v.Request), func(v *view) { v.Request = "" })
 	add(v.Text != "", say("chip.text", v.Text), func(v *view) { v.Text = "" })
 	return on
 }

@@ -75,6 +75,7 @@ CREATE TABLE events (
   grant_id    TEXT    NOT NULL,
   mark        TEXT    NOT NULL,
   body        TEXT    NOT NULL,
+  request     TEXT    NOT NULL,
   UNIQUE (journal, seq)
 );
 CREATE INDEX events_terminal ON events (terminal, id);
@@ -82,6 +83,7 @@ CREATE INDEX events_at       ON events (at);
 CREATE INDEX events_other    ON events (kind, id) WHERE kind <> 'device';
 CREATE INDEX events_grant    ON events (grant_id, at) WHERE grant_id <> '';
 CREATE INDEX events_broken   ON events (id) WHERE chain_ok = 0;
+CREATE INDEX events_request  ON events (request, id) WHERE request <> '';
 CREATE INDEX violations_day      ON events (at, outcome) WHERE violation = 1;
 CREATE INDEX violations_terminal ON events (terminal, id) WHERE violation = 1;
 CREATE INDEX violations_what     ON events (what, id) WHERE violation = 1;
