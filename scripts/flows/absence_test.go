@@ -46,8 +46,8 @@ func TestWhatWasPluggedInBeforeTheAgentStartedIsJudgedToo(t *testing.T) {
 
 func TestAStickThatIsInDuringTheBootIsBlocked(t *testing.T) {
 	s := enforced(t, vm.Options{})
-	eventually(t, 5*time.Minute, "the gate is in the initial RAM disk", func() error {
-		_, err := s.machine.Run(t.Context(), "lsinitramfs /boot/initrd.img-* | grep -q 51-sekisho-gate.rules && test $(systemctl show -P ActiveState sekisho-initramfs) != activating")
+	eventually(t, 8*time.Minute, "the gate is in the initial RAM disk", func() error {
+		_, err := s.machine.Run(t.Context(), "lsinitramfs /boot/initrd.img-$(uname -r) | grep -q 51-sekisho-gate.rules && test $(systemctl show -P ActiveState sekisho-initramfs) != activating")
 		return err
 	})
 	must(t, s.machine.Reboot(t.Context(), vm.Device{ID: "stick", Kind: vm.UAS, Serial: "BOOT-1"}))

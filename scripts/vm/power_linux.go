@@ -96,7 +96,7 @@ func (m *Machine) Restart(ctx context.Context, present ...Device) error {
 
 // keepInitrd copies the machine's own initial RAM disk out: QEMU is the boot loader here and reads it from our side.
 func (m *Machine) keepInitrd(ctx context.Context) error {
-	path, err := m.Run(ctx, "sync; ls -t /boot/initrd.img-* | head -n 1")
+	path, err := m.Run(ctx, "sync; echo /boot/initrd.img-$(uname -r)")
 	if err != nil {
 		return err
 	}
