@@ -29,6 +29,7 @@ type attached struct {
 	decision policy.Decision
 	outcome  policy.Outcome // "" while the hand is at it for the first time
 	recorded verdict        // what the last record said; zero: there is none
+	violated bool           // a violation of this visit is on record
 	order    uint64         // number of the newest wish; an older result means nothing
 	request  string         // number that the user was told in this visit
 	failures int            // in a row
@@ -185,10 +186,23 @@ func (g *guard) record(a *attached, done []wire.Step) {
 	}
 	g.Journal(wire.Record{
 		Kind: wire.RecordDevice, At: g.Clock.now(), Event: &ev, Decision: &d, Outcome: a.outcome,
-		Steps: append(steps, done...), Request: a.request, Revision: d.Revision,
+		Steps: append(steps, done...), Request: a.request, Revision: d.Revision, Code: a.repeats(),
 	})
 	g.Log.Info().Str("device", ev.Device.ID).Str("serial", ev.Device.Serial).Str("action", string(d.Action)).
 		Str("rule", d.Rule).Str("outcome", string(a.outcome)).Int64("revision", d.Revision).Msg("verdict")
+}
+
+// repeats is CodeAgain for a violation after the first of a visit: people need not be called twice for one stick.
+// A block still under way is none yet, and a detach says enough itself.
+func (a *attached) repeats() string {
+	if !a.decision.Violation() || a.outcome == policy.OutcomePending || a.event.What == policy.EventDetach {
+		return ""
+	}
+	if a.violated {
+		return wire.CodeAgain
+	}
+	a.violated = true
+	return ""
 }
 
 // worth says whether a verdict is recorded: every violation, everything that can carry files out, everything that

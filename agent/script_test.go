@@ -112,6 +112,8 @@ func (s *stage) do(words []string) error {
 func (s *stage) expect(words []string) error {
 	synctest.Wait()
 	switch words[0] {
+	case "codes": // A -, again: of what is no detach
+		return same(strings.Join(s.codes(words[1]), ", "), strings.Join(words[2:], " "))
 	case "records": // A pending, blocked
 		return same(strings.Join(s.outcomes(words[1]), ", "), strings.Join(words[2:], " "))
 	case "gate":

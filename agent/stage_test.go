@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -319,6 +320,17 @@ func (s *stage) outcomes(device string) []string {
 		if r.Event.Device.ID == device {
 			out = append(out, string(r.Outcome))
 			s.checkExplained(r)
+		}
+	}
+	return out
+}
+
+// codes are the words that a device's records carry while it is plugged in, "-" for none.
+func (s *stage) codes(device string) []string {
+	var out []string
+	for _, r := range s.ofKind(wire.RecordDevice) {
+		if r.Event.Device.ID == device && r.Event.What != policy.EventDetach {
+			out = append(out, cmp.Or(r.Code, "-"))
 		}
 	}
 	return out

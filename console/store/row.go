@@ -177,7 +177,7 @@ func leading(kinds []policy.Kind) policy.Kind {
 }
 
 // judge says how much a record matters and whether an administrator must see it.
-// A device that goes away and a block still under way are no second violation.
+// A device that goes away, one judged again while it stays and a block still under way are no second violation.
 func judge(f facts) (severity string, violation bool) {
 	switch {
 	case f.Kind == wire.RecordGap && f.Code == CodeBegun:
@@ -192,6 +192,8 @@ func judge(f facts) (severity string, violation bool) {
 		return judgeOther(f)
 	case f.Decision == nil || !(policy.Decision{Action: f.Decision.Action}).Violation():
 		return judgeAllowed(f), false
+	case f.Code == wire.CodeAgain:
+		return severeInfo, false // the visit's first record is the violation
 	case f.Decision.Alarm:
 		return severeAlarm, true
 	case f.Outcome == policy.OutcomeAudit:

@@ -265,3 +265,26 @@ func TestHostileWordsOfADeviceAreOnlyWords(t *testing.T) {
 		}
 	}
 }
+
+func TestAViolationTellsWhatBecameOfTheStick(t *testing.T) {
+	s := newSite(t, nil)
+	f := s.fill()
+	first := s.record(stick, policy.OutcomeBlocked, policy.ModeEnforce, s.now)
+	granted := s.record(stick, policy.OutcomeAllowed, policy.ModeEnforce, s.now)
+	granted.Decision.Action, granted.Decision.Grant, granted.Decision.Until = policy.ActionAllow, f.grant, s.now.Add(time.Hour)
+	gone := s.record(stick, policy.OutcomeRemoved, policy.ModeEnforce, s.now.Add(2*time.Hour))
+	gone.Event.What = policy.EventDetach
+	j := newJournal()
+	for _, r := range []wire.Record{first, granted, gone} {
+		j.add(r)
+	}
+	_, err := s.db.AddEvents(context.Background(), f.desk, wire.EventsRequest{Version: 1, Outbox: "second-outbox", First: 1, Entries: j.entries}, s.now)
+	s.must(err)
+	list, err := s.db.Events(context.Background(), store.EventFilter{Violations: true, Terminal: f.desk, Kind: "storage", Limit: 1})
+	s.must(err)
+	b := s.as("1012")
+	b.get(fmt.Sprint("/violations/", list[0].ID)).wants(t, "その後", "媒体使用許可により使用可", `<a href="/carryout/`+f.grant+`">`, "取り外されました")
+	if a := b.get(fmt.Sprint("/violations/", f.audited)); strings.Contains(a.text, "その後") {
+		t.Error("a stick that only stays has an afterwards")
+	}
+}

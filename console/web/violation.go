@@ -29,6 +29,7 @@ type violationPage struct {
 	Hash      wire.Hash     `json:"hash"`
 	ChainOK   bool          `json:"chain_ok"`
 	KeptUntil time.Time     `json:"kept_until"`
+	Later     []laterView   `json:"later"` // what became of the device while it stayed
 	Related   []related     `json:"related"`
 	Attached  string        `json:"attached"` // yes, no, unknown: is it plugged in now
 	Grantable bool          `json:"grantable"`
@@ -52,6 +53,14 @@ type stepView struct {
 	OK     bool      `json:"ok"`
 	Icon   string    `json:"-"`
 	Class  string    `json:"-"`
+}
+
+// laterView is one line of what happened after a violation.
+type laterView struct {
+	eventView
+	Grant string    `json:"grant,omitempty"`
+	Until time.Time `json:"until,omitzero"` // of the permission
+	Gone  bool      `json:"gone"`           // the device was unplugged
 }
 
 // related is a way to records that may belong together; N counts 30 days, this one included.
@@ -83,6 +92,9 @@ func (s *server) showViolation(r *request, e store.Event, problem, typed string,
 	body.Problem, body.Typed = problem, typed
 	var err error
 	if body.Related, err = s.related(r, body); err != nil {
+		return err
+	}
+	if body.Later, err = s.later(r, e); err != nil {
 		return err
 	}
 	if body.Attached, err = s.attachedNow(r, e); err != nil {
@@ -187,6 +199,20 @@ func (s *server) related(r *request, b violationPage) ([]related, error) {
 		list = append(list, related{p.words.say(one.word), one.v.url("/violations"), c.Total})
 	}
 	return list, nil
+}
+
+// later tells what became of the device until it was unplugged, so that people see whether the matter is settled.
+func (s *server) later(r *request, e store.Event) ([]laterView, error) {
+	list, err := s.DB.Later(r.Context(), e)
+	views := make([]laterView, 0, len(list))
+	for _, one := range list {
+		v := laterView{eventView: s.pages[r.lang].event(one), Gone: one.Record.Event.What == policy.EventDetach}
+		if d := one.Record.Decision; d != nil && !v.Gone {
+			v.Grant, v.Until = d.Grant, d.Until
+		}
+		views = append(views, v)
+	}
+	return views, err
 }
 
 // attachedNow says from the terminal's last status whether the device is plugged in.

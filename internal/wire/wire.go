@@ -100,6 +100,10 @@ type ErrorAnswer struct {
 // other content, as from a machine that was restored from an image. The terminal then ignores Acked.
 const WantJournal = "journal"
 
+// CodeAgain in Record.Code of a device says that a violation of this visit is on record already: the device stayed
+// plugged in and was judged anew, after another policy or a permission that ended.
+const CodeAgain = "again"
+
 // Kinds of records.
 const (
 	RecordDevice = "device" // Event, Decision, Outcome
@@ -122,7 +126,7 @@ type Record struct {
 	Told     int              `json:"told,omitempty"`    // sessions in which the user was told
 	Revision int64            `json:"revision,omitempty"`
 	Lost     uint64           `json:"lost,omitempty"`
-	Code     string           `json:"code,omitempty"` // stable word for what a non-device record says, e.g. "started"
+	Code     string           `json:"code,omitempty"` // stable word for what a record says beyond its outcome, e.g. "started", CodeAgain
 	Note     string           `json:"note,omitempty"` // English detail for the raw facts
 	Boot     string           `json:"boot,omitempty"` // boot id
 }
