@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"sekisho/internal/durable"
@@ -62,7 +61,7 @@ func (l *Link) fetch(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("If-None-Match", strconv.Quote(strconv.FormatInt(l.inForce(), 10)))
+	req.Header.Set("If-None-Match", l.tag().String())
 	res, err := l.caller.Load().do(req)
 	if err != nil {
 		return nil, err
@@ -83,11 +82,33 @@ func (l *Link) fetch(ctx context.Context) ([]byte, error) {
 	return raw, nil
 }
 
-func (l *Link) inForce() int64 { return max(l.revision.Load(), l.o.Revision()) }
+func (l *Link) inForce() int64 { return max(l.held.Load().Revision, l.o.Revision()) }
+
+// tag names what is in force, with its content where that is known: a console that was restored from a backup may come
+// to the same number with another.
+func (l *Link) tag() wire.PolicyTag {
+	if held := *l.held.Load(); held.Revision >= l.o.Revision() {
+		return held
+	}
+	return wire.PolicyTag{Revision: l.o.Revision()}
+}
+
+// recall names the saved policy; nothing when there is none that can be trusted.
+func (l *Link) recall() *wire.PolicyTag {
+	raw, err := readSaved(l.o.Dir)
+	if err != nil {
+		return &wire.PolicyTag{}
+	}
+	_, tag, err := openPolicy(raw, l.identity)
+	if err != nil || tag.Revision != l.o.Revision() { // the guard began with another
+		return &wire.PolicyTag{}
+	}
+	return &tag
+}
 
 // accept checks a document, saves it and hands it on; one that is refused is told once, and what was in force stays.
 func (l *Link) accept(raw []byte, refused *[sha256.Size]byte) error {
-	p, err := l.check(raw)
+	p, tag, err := l.check(raw)
 	if err != nil {
 		if sum := sha256.Sum256(raw); sum != *refused {
 			*refused = sum
@@ -100,63 +121,68 @@ func (l *Link) accept(raw []byte, refused *[sha256.Size]byte) error {
 		// A full disk must not keep a revocation from taking effect; the console sends the document again after a restart.
 		l.o.Log.Error().Err(err).Msg("cannot save policy")
 	}
-	l.revision.Store(p.Revision)
+	l.held.Store(&tag)
 	l.o.OnPolicy(p)
 	return nil
 }
 
-func (l *Link) check(raw []byte) (*policy.Policy, error) {
+func (l *Link) check(raw []byte) (*policy.Policy, wire.PolicyTag, error) {
 	l.mu.Lock()
 	id := l.identity
 	l.mu.Unlock()
-	p, err := openPolicy(raw, id)
+	p, tag, err := openPolicy(raw, id)
 	if err != nil {
-		return nil, err
+		return nil, tag, err
 	}
 	if have := l.inForce(); p.Revision < have {
-		return nil, fmt.Errorf("cannot accept policy: revision %d is older than %d, which is in force", p.Revision, have)
+		return nil, tag, fmt.Errorf("cannot accept policy: revision %d is older than %d, which is in force", p.Revision, have)
 	}
-	return p, nil
+	return p, tag, nil
 }
 
 // openPolicy is the one door: signature, form, and whose it is.
-func openPolicy(raw []byte, id Identity) (*policy.Policy, error) {
+func openPolicy(raw []byte, id Identity) (*policy.Policy, wire.PolicyTag, error) {
 	var e seal.Envelope
+	var none wire.PolicyTag
 	if err := json.Unmarshal(raw, &e); err != nil {
-		return nil, fmt.Errorf("cannot read signed policy: %w", err)
+		return nil, none, fmt.Errorf("cannot read signed policy: %w", err)
 	}
 	payload, err := seal.Open(id.PolicyKeys, e)
 	if err != nil {
-		return nil, err
+		return nil, none, err
 	}
 	p, err := policy.Parse(payload)
 	if err != nil {
-		return nil, err
+		return nil, none, err
 	}
 	if p.Terminal != id.Terminal {
-		return nil, fmt.Errorf("cannot accept policy: it is for terminal %q, this is %q", p.Terminal, id.Terminal)
+		return nil, none, fmt.Errorf("cannot accept policy: it is for terminal %q, this is %q", p.Terminal, id.Terminal)
 	}
-	return p, nil
+	return p, wire.TagOf(p.Revision, payload), nil
 }
 
 // SavedPolicy reads the policy that was in force last and checks it again. ErrNoPolicy when there is none,
 // ErrPolicyDamaged when it is not to be trusted.
 func SavedPolicy(dir string, id Identity) (*policy.Policy, error) {
-	f, err := os.Open(filepath.Join(dir, policyFile))
+	raw, err := readSaved(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, ErrNoPolicy
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPolicyDamaged, err)
 	}
-	defer f.Close()
-	raw, err := readBounded(f, maxPolicy)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrPolicyDamaged, err)
-	}
-	p, err := openPolicy(raw, id)
+	p, _, err := openPolicy(raw, id)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPolicyDamaged, err)
 	}
 	return p, nil
+}
+
+func readSaved(dir string) ([]byte, error) {
+	f, err := os.Open(filepath.Join(dir, policyFile))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readBounded(f, maxPolicy)
 }

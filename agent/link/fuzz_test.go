@@ -20,7 +20,7 @@ func FuzzOpenPolicy(f *testing.F) {
 	f.Add(signed[:len(signed)/2])
 	f.Add([]byte(`{"key":"","payload":null,"signature":""}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		p, err := openPolicy(raw, id)
+		p, _, err := openPolicy(raw, id)
 		if (p == nil) == (err == nil) {
 			t.Fatalf("%v and %v", p, err)
 		}

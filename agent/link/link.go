@@ -51,11 +51,11 @@ type State struct {
 
 // Link is the terminal's side of the connection to the console.
 type Link struct {
-	o        Options
-	base     string
-	caller   atomic.Pointer[caller] // replaced when the certificate is
-	revision atomic.Int64           // newest policy accepted
-	back     chan struct{}          // the console was reached: no need to wait longer
+	o      Options
+	base   string
+	caller atomic.Pointer[caller]         // replaced when the certificate is
+	held   atomic.Pointer[wire.PolicyTag] // newest policy accepted
+	back   chan struct{}                  // the console was reached: no need to wait longer
 
 	mu       sync.Mutex // guards what follows
 	identity Identity
@@ -74,6 +74,7 @@ func New(o Options) (*Link, error) {
 	}
 	setDefaults(&o)
 	l := &Link{o: o, base: base, identity: o.Identity, back: make(chan struct{}, 1), faults: map[string]error{}}
+	l.held.Store(l.recall())
 	return l, l.connect(o.Identity)
 }
 

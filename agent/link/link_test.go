@@ -26,6 +26,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,6 +59,7 @@ type console struct {
 	status  []wire.Status
 	serials map[string]bool // client certificates that came
 	asked   int             // policy questions
+	tags    []string        // that came with them
 	posted  int
 }
 
@@ -219,7 +221,11 @@ func (c *console) policy(w http.ResponseWriter, r *http.Request) {
 	for {
 		c.mu.Lock()
 		c.asked++
-		doc, tag := c.doc, strconv.Quote(strconv.FormatInt(c.etag, 10))
+		doc := c.doc
+		var e seal.Envelope
+		json.Unmarshal(doc, &e)
+		tag := wire.TagOf(c.etag, e.Payload).String()
+		c.tags = append(c.tags, r.Header.Get("If-None-Match"))
 		c.mu.Unlock()
 		if doc != nil && r.Header.Get("If-None-Match") != tag {
 			w.Header().Set("ETag", tag)
@@ -483,6 +489,27 @@ func TestAPolicyIsSavedAndHandedOnAndARefusedOneNeverIs(t *testing.T) {
 	}
 }
 
+func TestATerminalNamesThePolicyItHasByItsContentToo(t *testing.T) {
+	c, dir := newConsole(t), t.TempDir()
+	id := c.enrolled(t, dir)
+	c.doc, c.etag = c.sealed(good(41)), 41
+	asks := func(tag string) func() bool {
+		return func() bool { c.mu.Lock(); defer c.mu.Unlock(); return len(c.tags) > 0 && c.tags[len(c.tags)-1] == tag }
+	}
+	inForce := new(atomic.Int64)
+	o := Options{URL: c.url(), Dir: dir, Identity: id, Queue: newQueue(), Log: zerolog.Nop(), Revision: func() int64 { return inForce.Load() }}
+	run(t, o)
+	want := wire.TagOf(41, must(json.Marshal(good(41)))).String()
+	eventually(t, "it asks with what it has", asks(want))
+	c.set(func() { c.tags = nil })
+	inForce.Store(41) // after a start the saved policy is in force
+	run(t, o)
+	eventually(t, "it asks with what it saved", asks(want))
+	if l := must(New(Options{URL: c.url(), Dir: dir, Identity: id, Log: zerolog.Nop(), Revision: func() int64 { return 40 }})); l.tag().String() != `"40"` {
+		t.Errorf("with another in force than the saved one it asks with %s", l.tag())
+	}
+}
+
 func TestWhatAPolicyMustNotBe(t *testing.T) {
 	c, dir := newConsole(t), t.TempDir()
 	l, err := New(Options{URL: c.url(), Dir: dir, Identity: c.enrolled(t, dir), Queue: newQueue(), Log: zerolog.Nop(), Revision: func() int64 { return 10 }})
@@ -501,11 +528,11 @@ func TestWhatAPolicyMustNotBe(t *testing.T) {
 		"older": c.sealed(good(9)), "other terminal": c.sealed(other), "unknown field": must(json.Marshal(seal.Sign(c.signer, unknown))),
 		"no rules": c.sealed(norules), "changed": must(json.Marshal(e)), "empty": {}, "no JSON": []byte("<html>"),
 	} {
-		if p, err := l.check(raw); err == nil {
+		if p, _, err := l.check(raw); err == nil {
 			t.Errorf("%s: accepted %v", name, p)
 		}
 	}
-	if _, err := l.check(c.sealed(good(10))); err != nil {
+	if _, _, err := l.check(c.sealed(good(10))); err != nil {
 		t.Errorf("the one in force is refused: %v", err)
 	}
 }

@@ -15,9 +15,10 @@ import (
 	"sekisho/internal/wire"
 )
 
-// Documents composes and signs a terminal's policy.
+// Documents composes and signs a terminal's policy. As long as the database says the same, so does Document.
 type Documents interface {
-	Document(ctx context.Context, terminal string, now time.Time) (body []byte, revision int64, err error)
+	Document(ctx context.Context, terminal string) (payload []byte, revision int64, err error)
+	Seal(payload []byte) (body []byte, err error)
 }
 
 // Options is everything an API needs.
@@ -38,6 +39,7 @@ type API struct {
 	mux     http.Handler
 	guesses limiter       // wrong enrolment codes
 	renews  limiter       // certificates asked for
+	outruns limiter       // revisions raised because a terminal had a higher one
 	refused limiter       // batches that broke the bounds
 	decode  chan struct{} // batches that are in memory at the same time
 	turns   turns         // of each terminal among them
@@ -59,6 +61,7 @@ func New(o Options) *API {
 	a := &API{Options: o, decode: make(chan struct{}, maxDecoding), release: make(chan struct{})}
 	a.guesses = limiter{each: 10, all: 200, within: 10 * time.Minute}
 	a.renews = limiter{each: 5, all: 100_000, within: time.Hour}
+	a.outruns = limiter{each: 5, all: 100_000, within: time.Hour}         // once, after a restored backup; more is a fault of ours or theirs
 	a.refused = limiter{each: 60, all: 100_000, within: 10 * time.Minute} // an honest terminal tries again ever more rarely
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+wire.PathEnroll, a.enroll)

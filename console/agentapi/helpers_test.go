@@ -31,14 +31,16 @@ import (
 // plain composes a policy without signing it; how it is signed is tested where it is done.
 type plain struct{ db *store.DB }
 
-func (p plain) Document(ctx context.Context, terminal string, now time.Time) ([]byte, int64, error) {
-	t, err := p.db.TerminalPolicy(ctx, terminal, now)
+func (p plain) Document(ctx context.Context, terminal string) ([]byte, int64, error) {
+	t, err := p.db.TerminalPolicy(ctx, terminal)
 	if err != nil {
 		return nil, 0, err
 	}
-	body, err := json.Marshal(map[string]any{"revision": t.Terminal.Revision, "grants": len(t.Grants)})
+	body, err := json.Marshal(map[string]any{"revision": t.Terminal.Revision, "at": t.RevisedAt, "mode": t.Policy.Control.Mode, "grants": t.Grants})
 	return body, t.Terminal.Revision, err
 }
+
+func (plain) Seal(payload []byte) ([]byte, error) { return payload, nil }
 
 // clock can be moved.
 type clock struct{ ahead atomic.Int64 }

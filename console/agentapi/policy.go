@@ -1,32 +1,38 @@
 package agentapi
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"sekisho/console/store"
+	"sekisho/internal/wire"
 )
 
 // policy hangs until the terminal's policy is another than it has, or until Hold is over.
-// A wake-up is only a hint; the revision in the database decides.
+// A wake-up is only a hint; the revision in the database decides. The document is composed when the request comes and
+// when the revision is another one, not at every look.
 func (a *API) policy(w http.ResponseWriter, r *http.Request, terminal string) {
 	a.DB.Contact(terminal, a.Now())
 	wake, end := a.DB.Watch(terminal) // before the first look, so that no change falls between
 	defer end()
 	over := time.NewTimer(spread(a.Hold))
 	defer over.Stop()
-	for have := revisionOf(r.Header.Get("If-None-Match")); ; {
+	has := wire.ParsePolicyTag(r.Header.Get("If-None-Match"))
+	for seen := int64(-1); ; {
 		want, err := a.DB.Revision(r.Context(), terminal)
+		if err == nil && want != seen {
+			var d document
+			if d, err = a.current(r.Context(), terminal, has); err == nil && !d.known(has) {
+				a.sendPolicy(w, terminal, d)
+				return
+			}
+			seen = d.tag.Revision
+		}
 		if err != nil {
 			a.policyFault(w, terminal, err)
-			return
-		}
-		if want != have {
-			a.sendPolicy(w, r, terminal)
 			return
 		}
 		look := time.NewTimer(spread(a.Look))
@@ -34,10 +40,10 @@ func (a *API) policy(w http.ResponseWriter, r *http.Request, terminal string) {
 		case <-wake:
 		case <-look.C:
 		case <-over.C:
-			a.unchanged(w, have)
+			unchanged(w, has)
 			return
 		case <-a.release:
-			a.unchanged(w, have)
+			unchanged(w, has)
 			return
 		case <-r.Context().Done():
 			return
@@ -46,38 +52,70 @@ func (a *API) policy(w http.ResponseWriter, r *http.Request, terminal string) {
 	}
 }
 
-func (a *API) sendPolicy(w http.ResponseWriter, r *http.Request, terminal string) {
-	body, revision, err := a.Documents.Document(r.Context(), terminal, a.Now())
+// document is a terminal's policy, not signed yet.
+type document struct {
+	payload []byte
+	tag     wire.PolicyTag
+}
+
+// known says that a terminal has it. One that does not say the content is believed the number.
+func (d document) known(has wire.PolicyTag) bool {
+	return d.tag == has || has.Digest == "" && has.Revision == d.tag.Revision
+}
+
+// current composes what shall be in force. A terminal that has a revision which this database did not give, or gave to
+// another content, would refuse all changes or never see them: its revision is raised above the one it has.
+func (a *API) current(ctx context.Context, terminal string, has wire.PolicyTag) (document, error) {
+	d, err := a.compose(ctx, terminal)
+	if err != nil || d.known(has) || has.Revision < d.tag.Revision {
+		return d, err
+	}
+	if !a.outruns.open(terminal, a.Now()) {
+		return d, errOutrun
+	}
+	a.outruns.count(terminal, a.Now())
+	a.Log.Warn().Str("terminal", terminal).Int64("revision", d.tag.Revision).Stringer("has", has).
+		Msg("terminal has a policy that this database did not give: was it restored from a backup?")
+	if err := a.DB.Outrun(ctx, terminal, has, a.Now()); err != nil {
+		return d, err
+	}
+	return a.compose(ctx, terminal)
+}
+
+func (a *API) compose(ctx context.Context, terminal string) (document, error) {
+	payload, revision, err := a.Documents.Document(ctx, terminal)
+	return document{payload, wire.TagOf(revision, payload)}, err
+}
+
+func (a *API) sendPolicy(w http.ResponseWriter, terminal string, d document) {
+	body, err := a.Documents.Seal(d.payload)
 	if err != nil {
 		a.policyFault(w, terminal, err)
 		return
 	}
-	w.Header().Set("ETag", tag(revision))
+	w.Header().Set("ETag", d.tag.String())
 	write(w, http.StatusOK, body)
 }
 
-func (a *API) unchanged(w http.ResponseWriter, revision int64) {
-	w.Header().Set("ETag", tag(revision))
+func unchanged(w http.ResponseWriter, has wire.PolicyTag) {
+	w.Header().Set("ETag", has.String())
 	w.WriteHeader(http.StatusNotModified)
 }
+
+var errOutrun = errors.New("cannot publish: the terminal names another policy again and again")
 
 func (a *API) policyFault(w http.ResponseWriter, terminal string, err error) {
 	if errors.Is(err, store.ErrNotFound) {
 		refuse(w, http.StatusForbidden, "cannot answer: this terminal was retired", "enrol it again if it is in use")
 		return
 	}
-	a.fail(w, terminal, err)
-}
-
-func tag(revision int64) string { return strconv.Quote(strconv.FormatInt(revision, 10)) }
-
-// revisionOf reads an entity tag; what is not ours is a revision that nobody has.
-func revisionOf(etag string) int64 {
-	n, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(strings.TrimSpace(etag), "W/"), `"`), 10, 64)
-	if err != nil || n < 0 {
-		return -1
+	if errors.Is(err, store.ErrAbsurd) || errors.Is(err, errOutrun) {
+		a.Log.Error().Str("terminal", terminal).Err(err).Msg("policy not sent")
+		w.Header().Set("Retry-After", "600")
+		refuse(w, http.StatusConflict, err.Error(), "run `sekisho-agent enroll --again` on this terminal with a new code")
+		return
 	}
-	return n
+	a.fail(w, terminal, err)
 }
 
 // spread takes up to a fifth off, so that terminals do not come all at once.

@@ -28,6 +28,10 @@ func (tm *terminal) ask(t testing.TB, etag string) (*http.Response, error) {
 	return tm.Do(req)
 }
 
+func revisionOf(res *http.Response) int64 {
+	return wire.ParsePolicyTag(res.Header.Get("ETag")).Revision
+}
+
 // hanging starts a request and waits until it hangs in the console.
 func (c *console) hanging(t *testing.T, tm *terminal, etag string) <-chan *http.Response {
 	t.Helper()
@@ -55,7 +59,7 @@ func TestAGrantWakesTheHangingTerminal(t *testing.T) {
 	c := start(t, func(o *Options) { o.Look = time.Hour })
 	tm := c.enrol(t)
 	first := tm.follow(t, "")
-	if first.StatusCode != http.StatusOK || first.Header.Get("ETag") != `"1"` {
+	if first.StatusCode != http.StatusOK || revisionOf(first) != 1 {
 		t.Fatalf("first policy: %d %s", first.StatusCode, first.Header.Get("ETag"))
 	}
 	answers := c.hanging(t, tm, `"1"`)
@@ -63,7 +67,7 @@ func TestAGrantWakesTheHangingTerminal(t *testing.T) {
 		From: c.clock.now(), Until: c.clock.now().Add(time.Hour)}}, c.clock.now())
 	must(t, err)
 	res := <-answers
-	if res == nil || res.StatusCode != http.StatusOK || res.Header.Get("ETag") != `"2"` {
+	if res == nil || res.StatusCode != http.StatusOK || revisionOf(res) != 2 {
 		t.Fatalf("the grant did not arrive: %+v", res)
 	}
 	res.Body.Close()
@@ -79,7 +83,7 @@ func TestAChangeByAnotherReplicaIsFoundByLooking(t *testing.T) {
 	answers := c.hanging(t, tm, `"1"`)
 	_, err = other.PutGroupPolicy(t.Context(), store.GroupPolicy{Group: "default", Control: policy.DefaultControl(policy.ModeEnforce)}, 1, c.clock.now())
 	must(t, err)
-	if res := <-answers; res == nil || res.Header.Get("ETag") != `"2"` {
+	if res := <-answers; res == nil || revisionOf(res) != 2 {
 		t.Fatalf("got %+v", res)
 	}
 }
@@ -126,13 +130,5 @@ func TestARetiredTerminalsHangingRequestIsRefused(t *testing.T) {
 	must(t, c.db.RetireTerminal(t.Context(), tm.id, "admin", c.clock.now()))
 	if res := <-answers; res == nil || res.StatusCode != http.StatusForbidden {
 		t.Fatalf("got %+v", res)
-	}
-}
-
-func TestAStrangeEntityTagIsARevisionNobodyHas(t *testing.T) {
-	for tag, want := range map[string]int64{`"41"`: 41, `W/"41"`: 41, ``: -1, `"x"`: -1, `"-7"`: -1, `"99999999999999999999"`: -1} {
-		if got := revisionOf(tag); got != want {
-			t.Errorf("%s is %d, want %d", tag, got, want)
-		}
 	}
 }

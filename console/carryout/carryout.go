@@ -14,7 +14,7 @@ import (
 type rows interface {
 	Event(ctx context.Context, id int64) (store.Event, error)
 	PutGrant(ctx context.Context, g store.Grant, now time.Time) (store.Grant, error)
-	TerminalPolicy(ctx context.Context, terminal string, now time.Time) (store.TerminalPolicy, error)
+	TerminalPolicy(ctx context.Context, terminal string) (store.TerminalPolicy, error)
 }
 
 // Options is everything an Office needs.

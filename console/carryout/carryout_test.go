@@ -1,6 +1,7 @@
 package carryout
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
@@ -39,7 +40,7 @@ func (d *desk) PutGrant(_ context.Context, g store.Grant, now time.Time) (store.
 	return g, nil
 }
 
-func (d *desk) TerminalPolicy(context.Context, string, time.Time) (store.TerminalPolicy, error) {
+func (d *desk) TerminalPolicy(context.Context, string) (store.TerminalPolicy, error) {
 	return d.policy, nil
 }
 
@@ -155,14 +156,21 @@ func TestTheDocumentIsSignedAndLeavesOutWhatHasEnded(t *testing.T) {
 	ended.ID, ended.Until = "G-2", now
 	revoked.ID, revoked.RevokedAt = "G-3", now
 	d := &desk{policy: store.TerminalPolicy{
-		Terminal: store.Terminal{ID: "t1", Group: "default", GroupName: "既定", Revision: 42},
-		Policy:   store.GroupPolicy{Control: policy.DefaultControl(policy.ModeEnforce), Contact: policy.Contact{Name: "情報係", Phone: "内線 1234"}},
-		Grants:   []store.Grant{running, ended, revoked},
+		RevisedAt: now, Terminal: store.Terminal{ID: "t1", Group: "default", GroupName: "既定", Revision: 42},
+		Policy: store.GroupPolicy{Control: policy.DefaultControl(policy.ModeEnforce), Contact: policy.Contact{Name: "情報係", Phone: "内線 1234"}},
+		Grants: []store.Grant{running, ended, revoked},
 	}}
 	o := office(t, d)
-	body, revision, err := o.Document(t.Context(), "t1", now)
+	composed, revision, err := o.Document(t.Context(), "t1")
 	if err != nil || revision != 42 {
 		t.Fatal(revision, err)
+	}
+	if again, _, err := o.Document(t.Context(), "t1"); err != nil || !bytes.Equal(again, composed) {
+		t.Fatalf("composed again it is another document: %v", err)
+	}
+	body, err := o.Seal(composed)
+	if err != nil {
+		t.Fatal(err)
 	}
 	var e seal.Envelope
 	if err := json.Unmarshal(body, &e); err != nil {
@@ -184,7 +192,7 @@ func TestTheDocumentIsSignedAndLeavesOutWhatHasEnded(t *testing.T) {
 
 func TestAPolicyThatATerminalWouldRefuseIsNotSent(t *testing.T) {
 	d := &desk{policy: store.TerminalPolicy{Terminal: store.Terminal{ID: "t1"}}} // no rules
-	if _, _, err := office(t, d).Document(t.Context(), "t1", now); err == nil {
+	if _, _, err := office(t, d).Document(t.Context(), "t1"); err == nil {
 		t.Fatal("a policy without rules was signed")
 	}
 }

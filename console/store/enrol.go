@@ -22,8 +22,8 @@ func (db *DB) Enroll(ctx context.Context, code [32]byte, t Terminal, c Certifica
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO terminals (id, name, group_id, enrolled_at, os, arch, agent, revision, last_contact)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $4)`, t.ID, t.Name, group, ms(now), t.OS, t.Arch, t.Agent)
+		_, err = tx.ExecContext(ctx, `INSERT INTO terminals (id, name, group_id, enrolled_at, os, arch, agent, revision, revised_at, last_contact)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $4, $4)`, t.ID, t.Name, group, ms(now), t.OS, t.Arch, t.Agent)
 		if err != nil {
 			return err
 		}

@@ -76,7 +76,7 @@ func (db *DB) PutGrant(ctx context.Context, g Grant, now time.Time) (Grant, erro
 		if g.ID == "" {
 			g.ID = fmt.Sprintf("G-%04d", n)
 		}
-		if g.Revision, err = raiseOne(ctx, tx, g.Terminal); err != nil {
+		if g.Revision, err = raiseOne(ctx, tx, g.Terminal, now); err != nil {
 			return err
 		}
 		g.CreatedAt = now
@@ -93,8 +93,9 @@ func nextGrant(ctx context.Context, tx *sql.Tx) (n int64, err error) {
 	return n, err
 }
 
-func raiseOne(ctx context.Context, tx *sql.Tx, terminal string) (revision int64, err error) {
-	err = tx.QueryRowContext(ctx, `UPDATE terminals SET revision = revision + 1 WHERE id = $1 AND retired_at = 0 RETURNING revision`, terminal).Scan(&revision)
+func raiseOne(ctx context.Context, tx *sql.Tx, terminal string, now time.Time) (revision int64, err error) {
+	err = tx.QueryRowContext(ctx, `UPDATE terminals SET revision = revision + 1, revised_at = $2
+		WHERE id = $1 AND retired_at = 0 RETURNING revision`, terminal, ms(now)).Scan(&revision)
 	return revision, err
 }
 
@@ -127,7 +128,7 @@ func (db *DB) RevokeGrant(ctx context.Context, id, by string, now time.Time) err
 			return err
 		}
 		// A retired terminal gets no policy any more; the permission is revoked all the same.
-		revision, err := raiseOne(ctx, tx, terminal)
+		revision, err := raiseOne(ctx, tx, terminal, now)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}

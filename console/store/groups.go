@@ -90,7 +90,7 @@ func (db *DB) PutGroupPolicy(ctx context.Context, p GroupPolicy, basedOn int64, 
 		if err != nil {
 			return err
 		}
-		if woken, err = raise(ctx, tx, `group_id = $1`, p.Group); err != nil {
+		if woken, err = raise(ctx, tx, p.Group, now); err != nil {
 			return err
 		}
 		return note(ctx, tx, now, p.By, "policy", p.Group, map[string]any{"version": p.Version, "mode": p.Control.Mode, "reason": p.Reason})
@@ -116,20 +116,29 @@ func checkNewest(ctx context.Context, tx *sql.Tx, group string, basedOn int64) e
 	return nil
 }
 
-// raise makes the terminals that meet a condition want a new policy revision, and names them.
-func raise(ctx context.Context, tx *sql.Tx, where string, args ...any) ([]string, error) {
-	rows, err := tx.QueryContext(ctx, `UPDATE terminals SET revision = revision + 1 WHERE `+where+` AND retired_at = 0 RETURNING id`, args...)
+// raise makes the terminals of a group want a new policy revision, and names them.
+func raise(ctx context.Context, tx *sql.Tx, group string, now time.Time) ([]string, error) {
+	rows, err := tx.QueryContext(ctx, `UPDATE terminals SET revision = revision + 1, revised_at = $2
+		WHERE group_id = $1 AND retired_at = 0 RETURNING id`, group, ms(now))
 	return collect(rows, err, func(s scanner) (id string, err error) { return id, s.Scan(&id) })
 }
 
-// PutGroup makes a group or gives it another name.
+// PutGroup makes a group or gives it another name, which stands in its terminals' policies.
 func (db *DB) PutGroup(ctx context.Context, id, name, by string, now time.Time) error {
-	return db.change(ctx, func(tx *sql.Tx) error {
+	var woken []string
+	err := db.change(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO groups (id, name, created_at) VALUES ($1, $2, $3)
 			ON CONFLICT (id) DO UPDATE SET name = excluded.name`, id, name, ms(now))
 		if err != nil {
 			return err
 		}
+		if woken, err = raise(ctx, tx, id, now); err != nil {
+			return err
+		}
 		return note(ctx, tx, now, by, "group", id, map[string]any{"name": name})
 	})
+	if err == nil {
+		db.watch.wake(woken...)
+	}
+	return err
 }

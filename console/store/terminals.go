@@ -54,7 +54,8 @@ func terminal(ctx context.Context, q querier, id string) (Terminal, error) {
 // MoveTerminal gives a terminal another group, and with it another policy.
 func (db *DB) MoveTerminal(ctx context.Context, id, group, by string, now time.Time) error {
 	return db.changeTerminal(ctx, id, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE terminals SET group_id = $1, revision = revision + 1 WHERE id = $2 AND retired_at = 0`, group, id)
+		res, err := tx.ExecContext(ctx, `UPDATE terminals SET group_id = $1, revision = revision + 1, revised_at = $3
+			WHERE id = $2 AND retired_at = 0`, group, id, ms(now))
 		if err := changed(res, err, ErrNotFound); err != nil {
 			return err
 		}
@@ -82,38 +83,4 @@ func (db *DB) changeTerminal(ctx context.Context, id string, do func(*sql.Tx) er
 	}
 	db.watch.wake(id)
 	return nil
-}
-
-// TerminalPolicy is everything a terminal's policy document is composed of, from one moment.
-type TerminalPolicy struct {
-	Terminal Terminal
-	Policy   GroupPolicy
-	Grants   []Grant // neither revoked nor ended
-}
-
-// TerminalPolicy reads it; ErrNotFound for a retired terminal.
-func (db *DB) TerminalPolicy(ctx context.Context, id string, now time.Time) (p TerminalPolicy, err error) {
-	err = db.view(ctx, func(tx *sql.Tx) (err error) {
-		if p.Terminal, err = terminal(ctx, tx, id); err != nil {
-			return err
-		}
-		if p.Terminal.Retired {
-			return ErrNotFound
-		}
-		if p.Policy, err = groupPolicy(ctx, tx, p.Terminal.Group, 0); err != nil {
-			return err
-		}
-		rows, err := tx.QueryContext(ctx, grantSelect+` WHERE r.terminal = $1 AND r.until_at > $2 AND r.revoked_at = 0
-			ORDER BY r.until_at LIMIT 1000`, id, ms(now))
-		p.Grants, err = collect(rows, err, readGrant)
-		return err
-	})
-	return p, err
-}
-
-// Revision gives the policy revision that shall be in force on a terminal.
-func (db *DB) Revision(ctx context.Context, id string) (int64, error) {
-	var n int64
-	err := db.reader.QueryRowContext(ctx, `SELECT revision FROM terminals WHERE id = $1 AND retired_at = 0`, id).Scan(&n)
-	return n, explain(err)
 }

@@ -27,6 +27,7 @@ CREATE TABLE terminals (
   arch         TEXT   NOT NULL,
   agent        TEXT   NOT NULL,
   revision     BIGINT NOT NULL,
+  revised_at   BIGINT NOT NULL, -- when that revision was made: the same rows always compose the same document
   applied      BIGINT NOT NULL DEFAULT 0,
   last_contact BIGINT NOT NULL DEFAULT 0,
   status       TEXT   NOT NULL DEFAULT '{}',
@@ -74,16 +75,16 @@ CREATE TABLE events (
   device      TEXT    NOT NULL,
   grant_id    TEXT    NOT NULL,
   mark        TEXT    NOT NULL,
-  body        TEXT    NOT NULL,
   request     TEXT    NOT NULL,
+  body        TEXT    NOT NULL,
   UNIQUE (journal, seq)
 );
 CREATE INDEX events_terminal ON events (terminal, id);
 CREATE INDEX events_at       ON events (at);
 CREATE INDEX events_other    ON events (kind, id) WHERE kind <> 'device';
 CREATE INDEX events_grant    ON events (grant_id, at) WHERE grant_id <> '';
-CREATE INDEX events_broken   ON events (id) WHERE chain_ok = 0;
 CREATE INDEX events_request  ON events (request, id) WHERE request <> '';
+CREATE INDEX events_broken   ON events (id) WHERE chain_ok = 0;
 CREATE INDEX violations_day      ON events (at, outcome) WHERE violation = 1;
 CREATE INDEX violations_terminal ON events (terminal, id) WHERE violation = 1;
 CREATE INDEX violations_what     ON events (what, id) WHERE violation = 1;
