@@ -43,6 +43,7 @@ type API struct {
 	refused limiter       // batches that broke the bounds
 	decode  chan struct{} // batches that are in memory at the same time
 	turns   turns         // of each terminal among them
+	hangs   turns         // policy requests that hang
 	release chan struct{} // closed when the console stops
 	once    sync.Once
 }
@@ -61,7 +62,8 @@ func New(o Options) *API {
 	a := &API{Options: o, decode: make(chan struct{}, maxDecoding), release: make(chan struct{})}
 	a.guesses = limiter{each: 10, all: 200, within: 10 * time.Minute}
 	a.renews = limiter{each: 5, all: 100_000, within: time.Hour}
-	a.outruns = limiter{each: 5, all: 100_000, within: time.Hour}         // once, after a restored backup; more is a fault of ours or theirs
+	a.outruns = limiter{each: 5, all: 100_000, within: time.Hour} // once, after a restored backup; more is a fault of ours or theirs
+	a.turns.most, a.hangs.most = perTerminal, hanging
 	a.refused = limiter{each: 60, all: 100_000, within: 10 * time.Minute} // an honest terminal tries again ever more rarely
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+wire.PathEnroll, a.enroll)

@@ -49,8 +49,14 @@ func (l *limiter) turn(now time.Time) {
 // An honest one sends one after the other; the second is for the connection that was cut unseen.
 const perTerminal = 2
 
-// turns counts who is being served; the zero value works.
+// hanging is how many policy requests of one terminal may hang at the same time. An honest one has one, and those of
+// connections that were cut unseen, until their time is over.
+const hanging = 16
+
+// turns counts who is being served.
 type turns struct {
+	most int // of one key
+
 	mu sync.Mutex
 	by map[string]int
 }
@@ -61,7 +67,7 @@ func (t *turns) enter(key string) bool {
 	if t.by == nil {
 		t.by = map[string]int{}
 	}
-	if t.by[key] >= perTerminal {
+	if t.by[key] >= t.most {
 		return false
 	}
 	t.by[key]++

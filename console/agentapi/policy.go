@@ -15,6 +15,12 @@ import (
 // A wake-up is only a hint; the revision in the database decides. The document is composed when the request comes and
 // when the revision is another one, not at every look.
 func (a *API) policy(w http.ResponseWriter, r *http.Request, terminal string) {
+	if !a.hangs.enter(terminal) {
+		w.Header().Set("Retry-After", "60")
+		refuse(w, http.StatusTooManyRequests, "cannot answer: too many requests of this terminal are hanging", "ask once, and wait for the answer")
+		return
+	}
+	defer a.hangs.leave(terminal)
 	a.DB.Contact(terminal, a.Now())
 	wake, end := a.DB.Watch(terminal) // before the first look, so that no change falls between
 	defer end()
