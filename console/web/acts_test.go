@@ -288,3 +288,48 @@ func TestAViolationTellsWhatBecameOfTheStick(t *testing.T) {
 		t.Error("a stick that only stays has an afterwards")
 	}
 }
+
+func TestMovingATerminalShowsWhatChangesAndAsksOnce(t *testing.T) {
+	s := newSite(t, nil)
+	f := s.fill()
+	b := s.as("1007")
+	at := "/terminals/" + f.desk + "/move"
+	b.get(at+"?group="+f.group).wants(t, "KT-0131 を「窓口端末」へ移しますか", "この端末の関門を閉じます", "事務端末 から 窓口端末 へ", "禁止", "まだ何も変わっていません")
+	moved := func() string { tm, err := s.db.Terminal(context.Background(), f.desk); s.must(err); return tm.Group }
+	if a := b.post(at, url.Values{"group": {f.group}}); a.StatusCode != http.StatusConflict || moved() != f.other {
+		t.Errorf("moved without having been asked: %d, %s", a.StatusCode, moved())
+	}
+	if a := b.post(at, url.Values{"group": {f.group}, "version": {"1"}}); a.StatusCode != http.StatusSeeOther || moved() != f.group {
+		t.Errorf("not moved: %d, %s", a.StatusCode, moved())
+	}
+	if a := b.get(at + "?group=" + f.group); a.StatusCode != http.StatusSeeOther {
+		t.Errorf("asks to move to where it is: %d", a.StatusCode)
+	}
+	b.get(at+"?group="+f.other).wants(t, "関門を開きます")
+	if a := b.get(at + "?group=none"); a.StatusCode != http.StatusNotFound {
+		t.Errorf("a category that is not there: %d", a.StatusCode)
+	}
+}
+
+func TestATerminalWithoutAGateIsMovedWithoutWordsOfOne(t *testing.T) {
+	s := newSite(t, nil)
+	f := s.fill()
+	s.report(f.desk, &wire.Status{At: s.now, Agent: "0.1.0", Revision: 1, Mode: "audit", Gate: "none"})
+	a := s.as("1007").get("/terminals/" + f.desk + "/move?group=" + f.group)
+	a.wants(t, "へ移しますか")
+	if strings.Contains(a.text, "この端末の関門を閉じます") {
+		t.Error("a gate that is not there is shut")
+	}
+}
+
+func TestARevocationIsAskedOnce(t *testing.T) {
+	s := newSite(t, nil)
+	f := s.fill()
+	b, at := s.as("1012"), "/carryout/"+f.grant+"/revoke"
+	b.get("/carryout/"+f.grant).wants(t, `<a class="btn s-w100" href="`+at+`">`)
+	b.get(at).wants(t, "この許可を取り消しますか", "SanDisk Ultra Fit", "KT-0123", `action="`+at+`" method="post"`)
+	b.post(at, url.Values{})
+	if a := b.get(at); a.StatusCode != http.StatusSeeOther {
+		t.Errorf("asks again for what is revoked: %d", a.StatusCode)
+	}
+}

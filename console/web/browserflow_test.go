@@ -39,6 +39,8 @@ func TestAHelpdeskGivesAPermissionInARealBrowserAndSeesItBecomeUsable(t *testing
 	w.until("the page itself says that the medium can be used", `document.querySelector("[data-progress=usable]") !== null`)
 	w.axe("usable permission")
 	w.keep("grant-usable-1280")
+	w.press(`a[href$="/revoke"]`)
+	w.axe("revoke, asked")
 	w.press(`form[action$="/revoke"] button`)
 	w.until("it is over", `document.querySelector("[data-progress=over]") !== null`)
 	w.silent("permission")

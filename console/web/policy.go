@@ -98,13 +98,15 @@ func ruleViews(p *pages, rules []policy.Rule) []ruleView {
 	return views
 }
 
-func (s *server) group(r *request) (groupView, error) {
+func (s *server) group(r *request) (groupView, error) { return s.groupByID(r, r.PathValue("group")) }
+
+func (s *server) groupByID(r *request, id string) (groupView, error) {
 	groups, err := s.DB.Groups(r.Context())
 	if err != nil {
 		return groupView{}, err
 	}
 	for _, g := range groupViews(groups) {
-		if g.ID == r.PathValue("group") {
+		if g.ID == id {
 			return g, nil
 		}
 	}

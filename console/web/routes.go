@@ -34,12 +34,14 @@ func routes() []route {
 		{Method: "POST", Pattern: "/violations/{id}", Roles: hands, do: (*server).handle},
 		{Method: "GET", Pattern: "/terminals", do: (*server).terminals},
 		{Method: "GET", Pattern: "/terminals/{id}", do: (*server).terminal},
-		{Method: "POST", Pattern: "/terminals/{id}", Roles: admin, do: (*server).moveTerminal},
+		{Method: "GET", Pattern: "/terminals/{id}/move", Roles: admin, do: (*server).askMove},
+		{Method: "POST", Pattern: "/terminals/{id}/move", Roles: admin, do: (*server).moveTerminal},
 
 		{Method: "GET", Pattern: "/carryout", do: (*server).grants},
 		{Method: "GET", Pattern: "/carryout/new", Roles: hands, do: (*server).newGrant},
 		{Method: "POST", Pattern: "/carryout/new", Roles: hands, do: (*server).giveGrant},
 		{Method: "GET", Pattern: "/carryout/{id}", do: (*server).grant},
+		{Method: "GET", Pattern: "/carryout/{id}/revoke", Roles: hands, do: (*server).askRevoke},
 		{Method: "POST", Pattern: "/carryout/{id}/revoke", Roles: hands, do: (*server).revokeGrant},
 
 		{Method: "GET", Pattern: "/software", do: (*server).software},

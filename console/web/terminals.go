@@ -208,17 +208,6 @@ func (s *server) terminalRest(r *request, body *terminalPage) error {
 	return nil
 }
 
-func (s *server) moveTerminal(r *request) error {
-	id, group := r.PathValue("id"), r.PostFormValue("group")
-	if _, err := s.DB.GroupPolicy(r.Context(), group, 0); err != nil {
-		return err
-	}
-	if err := s.DB.MoveTerminal(r.Context(), id, group, r.by(), r.now); err != nil {
-		return err
-	}
-	return seeOther(r, "/terminals/"+url.PathEscape(id))
-}
-
 // software is not in this version; the page says so plainly.
 type nothing struct {
 	Planned string `json:"planned"`
