@@ -75,6 +75,40 @@ func source(path string, more ...string) string {
 	return s
 }
 
+// connectToRead opens a file that is there, and touches nothing in it
+// (https://www.sqlite.org/uri.html, mode; a file in WAL mode gets its two companions for as long as it is open).
+func connectToRead(ctx context.Context, path string) (*sql.DB, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(10000)&_pragma=query_only(1)")
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSchema(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func checkSchema(ctx context.Context, db *sql.DB) error {
+	names, err := fs.Glob(migrations, "migrations/sqlite/*.sql")
+	if err != nil {
+		return err
+	}
+	var have int64
+	err = db.QueryRowContext(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&have)
+	switch want := int64(len(names)); { // they are numbered from 1
+	case err != nil:
+		return err
+	case have > want:
+		return fmt.Errorf("%w (schema %d, known up to %d)", ErrNewer, have, want)
+	case have < want:
+		return fmt.Errorf("%w (schema %d instead of %d)", errOlder, have, want)
+	}
+	return nil
+}
+
 func migrate(ctx context.Context, db *sql.DB) error {
 	files, err := fs.Sub(migrations, "migrations/sqlite")
 	if err != nil {
