@@ -43,6 +43,9 @@ func (c command) parse(ctx context.Context, args []string, out, errs io.Writer) 
 		set.Duration("valid", 24*time.Hour, "how long the code can be used")
 		set.String("note", "", "what it is for")
 	}
+	if c.name == "verify" {
+		set.String("db", "", "verify this database `file`, for instance a backup, instead of the console's own")
+	}
 	if wantsHelp(args) {
 		set.SetOutput(out)
 	}

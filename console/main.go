@@ -43,6 +43,7 @@ func commands() []command {
 		{"setup", "", "print a one-time link that makes the first administrator", setup},
 		{"token", "", "print a one-time code that enrols one terminal", token},
 		{"backup", "FILE", "write a whole copy of the database, also while the console runs", backup},
+		{"verify", "", "compute the hash of every record and audit row again, also while the console runs", verify},
 		{"version", "", "print the version", printVersion},
 	}
 }

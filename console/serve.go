@@ -66,6 +66,13 @@ func serve(ctx context.Context, c call) error {
 	if err := greet(ctx, c, h); err != nil {
 		return err
 	}
+	verifying := make(chan struct{})
+	ctx, stop := context.WithCancel(ctx)
+	go func() {
+		defer close(verifying)
+		verifier{db: h.db, log: log, now: time.Now, first: verifyFirst, every: verifyEvery, rest: verifyRest}.run(ctx)
+	}()
+	defer func() { stop(); <-verifying }() // before the database is closed
 	log.Info().Str("people", h.config.People).Str("terminals", h.config.Terminals).Str("version", version).Msg("console is running")
 	return runAll(ctx, servers, log)
 }
