@@ -99,7 +99,7 @@ func TestNobodyWithoutOurCertificateIsAnswered(t *testing.T) {
 func TestARetiredTerminalIsRefusedAtOnce(t *testing.T) {
 	c := start(t)
 	terminal := c.enrol(t)
-	must(t, c.db.RetireTerminal(t.Context(), terminal.id, "admin", c.clock.now()))
+	must(t, c.db.RetireTerminal(t.Context(), terminal.id, "sold", "admin", c.clock.now()))
 	var e wire.ErrorAnswer
 	j := journal{outbox: "journal-1"}
 	if status := post(t, terminal.Client, c.url+wire.PathEvents, j.batch(t, 1), &e); status != http.StatusForbidden || e.Hint == "" {

@@ -127,7 +127,7 @@ func TestARetiredTerminalsHangingRequestIsRefused(t *testing.T) {
 	c := start(t)
 	tm := c.enrol(t)
 	answers := c.hanging(t, tm, `"1"`)
-	must(t, c.db.RetireTerminal(t.Context(), tm.id, "admin", c.clock.now()))
+	must(t, c.db.RetireTerminal(t.Context(), tm.id, "sold", "admin", c.clock.now()))
 	if res := <-answers; res == nil || res.StatusCode != http.StatusForbidden {
 		t.Fatalf("got %+v", res)
 	}

@@ -32,9 +32,18 @@ func readTerminal(s scanner) (t Terminal, err error) {
 
 // Terminals gives those in use, by name; an empty group or text chooses all.
 func (db *DB) Terminals(ctx context.Context, group, text string) ([]Terminal, error) {
+	return db.terminals(ctx, `t.retired_at = 0`, group, text)
+}
+
+// Retired gives those out of use, chosen alike.
+func (db *DB) Retired(ctx context.Context, group, text string) ([]Terminal, error) {
+	return db.terminals(ctx, `t.retired_at <> 0`, group, text)
+}
+
+func (db *DB) terminals(ctx context.Context, which, group, text string) ([]Terminal, error) {
 	rows, err := db.reader.QueryContext(ctx, `SELECT `+terminalColumns+`
 		FROM terminals t JOIN groups g ON g.id = t.group_id
-		WHERE t.retired_at = 0 AND ($1 = '' OR t.group_id = $1)
+		WHERE `+which+` AND ($1 = '' OR t.group_id = $1)
 			AND ($2 = '' OR LOWER(t.name) LIKE $2 ESCAPE '\' OR t.id = $3)
 		ORDER BY t.name, t.id LIMIT 5000`, group, like(text), text)
 	return collect(rows, err, readTerminal)
@@ -64,7 +73,7 @@ func (db *DB) MoveTerminal(ctx context.Context, id, group, by string, now time.T
 }
 
 // RetireTerminal ends a terminal's access; its history stays.
-func (db *DB) RetireTerminal(ctx context.Context, id, by string, now time.Time) error {
+func (db *DB) RetireTerminal(ctx context.Context, id, reason, by string, now time.Time) error {
 	return db.changeTerminal(ctx, id, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE terminals SET retired_at = $1 WHERE id = $2 AND retired_at = 0`, ms(now), id)
 		if err := changed(res, err, ErrNotFound); err != nil {
@@ -73,7 +82,7 @@ func (db *DB) RetireTerminal(ctx context.Context, id, by string, now time.Time) 
 		if _, err := tx.ExecContext(ctx, `UPDATE certificates SET revoked_at = $1 WHERE terminal = $2 AND revoked_at = 0`, ms(now), id); err != nil {
 			return err
 		}
-		return note(ctx, tx, now, by, "retire", id, nil)
+		return note(ctx, tx, now, by, "retire", id, map[string]any{"reason": reason})
 	})
 }
 

@@ -333,3 +333,29 @@ func TestARevocationIsAskedOnce(t *testing.T) {
 		t.Errorf("asks again for what is revoked: %d", a.StatusCode)
 	}
 }
+
+func TestARetiredTerminalNeedsAReasonAndLeavesRatesAndLists(t *testing.T) {
+	s := newSite(t, nil)
+	f := s.fill()
+	b, at := s.as("1007"), "/terminals/"+f.desk+"/retire"
+	b.get("/terminals/"+f.desk).wants(t, `href="`+at+`"`)
+	b.get(at).wants(t, "KT-0131 を廃止しますか", "通信できなくなります", "未送信の記録")
+	if a := b.post(at, url.Values{"reason": {" "}}); a.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("retired without a reason: %d", a.StatusCode)
+	}
+	b.post(at, url.Values{"reason": {"更新のため売却"}})
+	b.get("/").wants(t, "(1/1台)")
+	if a := b.get("/terminals"); strings.Contains(a.text, "KT-0131") {
+		t.Error("the list still has it")
+	}
+	b.get("/terminals?only=retired").wants(t, "KT-0131", "廃止", "1台")
+	a := b.get("/terminals/" + f.desk)
+	a.wants(t, "廃止", "記録")
+	if strings.Contains(a.text, at) || strings.Contains(a.text, "/move") {
+		t.Error("it can be moved or retired again")
+	}
+	b.get("/records").wants(t, "端末の廃止", "更新のため売却", "KT-0131")
+	if a := b.post(at, url.Values{"reason": {"もう一度"}}); a.StatusCode != http.StatusNotFound {
+		t.Errorf("retired twice: %d", a.StatusCode)
+	}
+}

@@ -3,6 +3,7 @@ package web
 import (
 	"net/url"
 	"strconv"
+	"strings"
 
 	"sekisho/console/store"
 	"sekisho/internal/policy"
@@ -111,6 +112,42 @@ func (s *server) moveTerminal(r *request) error {
 		return err
 	}
 	return seeOther(r, "/terminals/"+url.PathEscape(m.terminal.ID))
+}
+
+func (s *server) askRetire(r *request) error { return s.showRetire(r, &reasonField{}, 200) }
+
+func (s *server) showRetire(r *request, reason *reasonField, code int) error {
+	t, err := s.DB.Terminal(r.Context(), r.PathValue("id"))
+	if err == nil && t.Retired {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return err
+	}
+	p, at := s.pages[r.lang], "/terminals/"+url.PathEscape(t.ID)
+	say := p.words.say
+	return s.ask(r, askPage{
+		Question: say("ask.retire", t.Name), Warning: say("ask.retire.what"), Why: say("ask.retire.why"),
+		Facts: []fact{
+			{say("terminal"), t.Name}, {say("group"), t.GroupName}, {say("last_contact"), p.cal.moment(t.LastContact)},
+			{say("terminal.unsent"), say("n.items", t.Status.Unsent)},
+		},
+		Reason: reason, Action: at + "/retire", Button: say("ask.retire.do"), Back: at,
+	}, "terminals", code)
+}
+
+func (s *server) retireTerminal(r *request) error {
+	reason := strings.TrimSpace(r.PostFormValue("reason"))
+	switch {
+	case reason == "":
+		return s.showRetire(r, &reasonField{reason, "ask.reason_missing"}, 422)
+	case len([]rune(reason)) > 1000:
+		return s.showRetire(r, &reasonField{reason, "violation.reason_long"}, 422)
+	}
+	if err := s.DB.RetireTerminal(r.Context(), r.PathValue("id"), reason, r.by(), r.now); err != nil {
+		return err
+	}
+	return seeOther(r, "/terminals?only=retired")
 }
 
 func (s *server) askRevoke(r *request) error {

@@ -99,10 +99,14 @@ func (s *server) names(r *request) (names, error) {
 	if err != nil {
 		return n, err
 	}
+	retired, err := s.DB.Retired(r.Context(), "", "")
+	if err != nil {
+		return n, err
+	}
 	for _, g := range groups {
 		n.known[g.ID] = g.Name
 	}
-	for _, t := range terminals {
+	for _, t := range append(terminals, retired...) {
 		n.known[t.ID] = t.Name
 	}
 	return n, nil

@@ -36,6 +36,8 @@ func routes() []route {
 		{Method: "GET", Pattern: "/terminals/{id}", do: (*server).terminal},
 		{Method: "GET", Pattern: "/terminals/{id}/move", Roles: admin, do: (*server).askMove},
 		{Method: "POST", Pattern: "/terminals/{id}/move", Roles: admin, do: (*server).moveTerminal},
+		{Method: "GET", Pattern: "/terminals/{id}/retire", Roles: admin, do: (*server).askRetire},
+		{Method: "POST", Pattern: "/terminals/{id}/retire", Roles: admin, do: (*server).retireTerminal},
 
 		{Method: "GET", Pattern: "/carryout", do: (*server).grants},
 		{Method: "GET", Pattern: "/carryout/new", Roles: hands, do: (*server).newGrant},

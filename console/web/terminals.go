@@ -41,14 +41,14 @@ type terminalView struct {
 func (s *server) terminalView(t store.Terminal, now time.Time) terminalView {
 	v := terminalView{
 		ID: t.ID, Name: t.Name, Group: t.Group, GroupName: t.GroupName, EnrolledAt: t.EnrolledAt, OS: t.OS, Arch: t.Arch, Agent: t.Agent,
-		Revision: t.Revision, Applied: t.Applied, Behind: t.Applied < t.Revision, LastContact: t.LastContact, Open: t.Open, Retired: t.Retired,
+		Revision: t.Revision, Applied: t.Applied, Behind: t.Applied < t.Revision && !t.Retired, LastContact: t.LastContact, Open: t.Open, Retired: t.Retired,
 		Mode: t.Status.Mode, Gate: t.Status.Gate, User: t.Status.User,
 	}
 	if t.Status.OS != "" {
 		v.OS = t.Status.OS
 	}
 	age := now.Sub(t.LastContact)
-	v.Silent, v.Reachable = age >= s.SilentAfter, age < reachable
+	v.Silent, v.Reachable = age >= s.SilentAfter && !t.Retired, age < reachable && !t.Retired
 	return v
 }
 
@@ -58,10 +58,11 @@ type terminalsPage struct {
 	States []choice       `json:"states"`
 	Text   string         `json:"text,omitempty"`
 	Group  string         `json:"group,omitempty"`
-	Only   string         `json:"only,omitempty"` // silent, behind
+	Only   string         `json:"only,omitempty"` // silent, behind, retired
 	Total  int            `json:"total"`
 	Silent int            `json:"silent"`
 	Behind int            `json:"behind"`
+	Gone   int            `json:"retired"` // not in Total
 	Here   string         `json:"here"`
 	Clear  string         `json:"clear"`
 }
@@ -70,6 +71,10 @@ func (s *server) terminals(r *request) error {
 	q := r.URL.Query()
 	body := terminalsPage{Text: cut(strings.TrimSpace(q.Get("q")), 200), Group: q.Get("group"), Only: q.Get("only"), Rows: []terminalView{}}
 	list, err := s.DB.Terminals(r.Context(), body.Group, body.Text)
+	if err != nil {
+		return err
+	}
+	retired, err := s.DB.Retired(r.Context(), body.Group, body.Text)
 	if err != nil {
 		return err
 	}
@@ -83,6 +88,12 @@ func (s *server) terminals(r *request) error {
 		body.count(v)
 		if body.Only == "" || body.Only == "silent" && v.Silent || body.Only == "behind" && v.Behind {
 			body.Rows = append(body.Rows, v)
+		}
+	}
+	body.Gone = len(retired)
+	if body.Only == "retired" {
+		for _, t := range retired {
+			body.Rows = append(body.Rows, s.terminalView(t, r.now))
 		}
 	}
 	body.chips(s.pages[r.lang].words, groups)
@@ -124,6 +135,9 @@ func (b *terminalsPage) chips(w words, groups []store.Group) {
 	b.States = []choice{
 		{Word: w.say("terminals.silent"), N: b.Silent, On: b.Only == "silent", URL: address(b.Group, toggle(b.Only, "silent"))},
 		{Word: w.say("terminals.behind"), N: b.Behind, On: b.Only == "behind", URL: address(b.Group, toggle(b.Only, "behind"))},
+	}
+	if b.Gone > 0 || b.Only == "retired" {
+		b.States = append(b.States, choice{Word: w.say("terminal.retired"), N: b.Gone, On: b.Only == "retired", URL: address(b.Group, toggle(b.Only, "retired"))})
 	}
 }
 
