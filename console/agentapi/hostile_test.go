@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"runtime"
@@ -137,4 +138,35 @@ func TestATerminalThatHangsUpLeavesNothingBehind(t *testing.T) {
 		tm.CloseIdleConnections()
 		runtime.Gosched()
 	}
+}
+
+// members is the longest list or object in a value.
+func members(v any) (most int) {
+	switch v := v.(type) {
+	case []any:
+		most = len(v)
+		for _, one := range v {
+			most = max(most, members(one))
+		}
+	case map[string]any:
+		for _, one := range v {
+			most = max(most, members(one))
+		}
+	}
+	return most
+}
+
+func FuzzCrowded(f *testing.F) {
+	f.Add([]byte(`{"a\"[,":[{},{"b":[1,2,"]\\"]}]}`), 3)
+	f.Add([]byte(`[[],[],[[1]]]`), 3)
+	f.Fuzz(func(t *testing.T, raw []byte, times int) {
+		raw = bytes.Repeat(raw, max(1, min(times, 10_000)))
+		if len(raw) > 1<<20 || crowded(raw) {
+			return
+		}
+		var v any
+		if json.Unmarshal(raw, &v) == nil && members(v) > maxMembers+1 {
+			t.Fatalf("a list of %d members was let through", members(v))
+		}
+	})
 }
