@@ -27,11 +27,11 @@ func TestPackagesAreTheSameTwiceAndComeAndGoWithoutATrace(t *testing.T) {
 	t.Run("deb in a tree that does not run", func(t *testing.T) { debComesAndGoes(t, root, first) })
 }
 
-// copied is what git knows of the source, and the pages as they were built last.
+// copied is the source as it lies here, and the pages as they were built last.
 func copied(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	say(t, "sh", "-ec", `cd ../.. && scripts/assets >&2 && git ls-files -z | tar -c --null --ignore-failed-read -T - | tar -x -C "$0"
+	say(t, "sh", "-ec", `cd ../.. && scripts/assets >&2 && git ls-files -z --cached --others --exclude-standard | tar -c --null --ignore-failed-read -T - | tar -x -C "$0"
 cp -a console/web/dist/. "$0/console/web/dist/" && cp -a console/web/assets/node_modules "$0/console/web/assets/"`, dir)
 	return dir
 }

@@ -1,0 +1,133 @@
+//go:build lab && linux
+
+package flows
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"sekisho/console/store"
+	"sekisho/scripts/vm"
+)
+
+// tree lists what packages may change. Left out is what any package leaves (dpkg's own books, logs, caches, the initial
+// RAM disks that it renews) and what a running machine writes by itself.
+const tree = `find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/tmp -o -path /boot -o -path /root ` +
+	`-o -path /home -o -path /var/lib/dpkg -o -path /var/log -o -path /var/cache -o -path /var/lib/systemd/random-seed -o -path /var/lib/systemd/timers ` +
+	`-o -path /var/lib/initramfs-tools -o -path /var/lib/systemd/timesync \) -prune -o -type f -printf '%p %M %u %g %s\n' -o -printf '%p %M %u %g %l\n' | LC_ALL=C sort`
+
+func TestAPackageComesIsUpgradedAndGoesWithoutATrace(t *testing.T) {
+	older, newer := packaged(t, "1.0"), packaged(t, "1.1")
+	image, err := vm.Build(t.Context(), t.Logf)
+	must(t, err)
+	s := &scene{T: t, console: newConsole(t, program("sekisho-console"))}
+	s.machine, err = image.Start(t.Context(), vm.Options{})
+	must(t, err)
+	t.Cleanup(func() {
+		s.lastWords()
+		s.machine.Close()
+	})
+	must(t, s.machine.Put(t.Context(), program("racer"), "/usr/local/bin/racer"))
+	must(t, s.machine.Put(t.Context(), older, "/tmp/older.deb"))
+	must(t, s.machine.Put(t.Context(), newer, "/tmp/newer.deb"))
+	s.run(tree + " >/tmp/before")
+
+	s.install("/tmp/older.deb")
+	s.run("sekisho-agent install " + s.invite())
+	s.run("test ! -e /etc/systemd/system/sekisho-agent.service && systemctl is-enabled sekisho-agent")
+	s.enforce()
+	s.plug(vm.Device{ID: "stick", Kind: vm.UAS, Serial: "PACKED-1"})
+	s.blocked("PACKED-1")
+
+	identity := s.run("cd /var/lib/sekisho/identity && sha256sum *")
+	pid := s.run("systemctl show -P MainPID sekisho-agent")
+	s.unreadable("while the package is upgraded with the stick in", func() { s.install("/tmp/newer.deb") })
+	if now := s.run("systemctl show -P MainPID sekisho-agent"); now == pid || now == "0" {
+		t.Errorf("the agent was process %s and is %s after the upgrade", pid, now)
+	}
+	if now := s.run("cd /var/lib/sekisho/identity && sha256sum *"); now != identity {
+		t.Errorf("the identity changed:\n%s\n%s", identity, now)
+	}
+	s.terminal("the new version, gate shut", func(t store.Terminal) bool { return t.Status.Agent == "1.1" && t.Status.Gate == "shut" })
+	s.unreadable("plugged again after the upgrade", func() {
+		s.unplug("stick")
+		s.plug(vm.Device{ID: "second", Kind: vm.UAS, Serial: "PACKED-2"})
+		s.blocked("PACKED-2")
+	})
+	s.noGap()
+
+	s.patiently("dpkg -r sekisho-agent 2>&1") // it waits for the initial RAM disk
+	s.readable("the stick works after the removal, without being plugged again")
+	s.run("test -e /var/lib/sekisho/identity && test -e /etc/sekisho/agent.yaml && test ! -e /etc/udev/rules.d/51-sekisho-gate.rules")
+	s.unplug("second")
+	s.plug(vm.Device{ID: "third", Kind: vm.BOT, Serial: "PACKED-3"})
+	s.readable("another stick works after the removal")
+	s.unplug("third")
+
+	s.run("dpkg -P sekisho-agent")
+	if left := s.run(tree + " >/tmp/after; diff /tmp/before /tmp/after || true"); left != "" {
+		t.Errorf("purging leaves a trace:\n%s", left)
+	}
+}
+
+// install takes what dpkg says into the log when it fails.
+func (s *scene) install(deb string) {
+	s.Helper()
+	s.run("DEBIAN_FRONTEND=noninteractive dpkg -i " + deb + " </dev/null 2>&1")
+}
+
+// patiently runs what takes minutes where the processor is emulated.
+func (s *scene) patiently(command string) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.T.Context(), 12*time.Minute)
+	defer cancel()
+	out, err := s.machine.Run(ctx, command)
+	if err != nil {
+		s.Fatalf("%s: %v\n%s", command, err, out)
+	}
+}
+
+// noGap holds when the console has every record from the first to the newest.
+func (s *scene) noGap() {
+	s.Helper()
+	eventually(s.T, 30*time.Second, "every record is there", func() error {
+		rows, err := s.db.Events(s.T.Context(), store.EventFilter{Limit: 500})
+		if err != nil {
+			return err
+		}
+		seen, highest := map[uint64]bool{}, uint64(0)
+		for _, row := range rows {
+			seen[uint64(row.Seq)] = true
+			highest = max(highest, uint64(row.Seq))
+			if !row.ChainOK {
+				s.Errorf("the chain breaks at %s", brief(row))
+			}
+		}
+		for seq := uint64(1); seq <= highest; seq++ {
+			if !seen[seq] {
+				s.Fatalf("record %d of %d is lost", seq, highest)
+			}
+		}
+		return nil
+	})
+}
+
+// packaged builds the agent's deb in this version.
+func packaged(t *testing.T, version string) string {
+	dir := t.TempDir()
+	build := exec.Command("../package", version)
+	build.Env = append(os.Environ(), "SEKISHO_DIST="+dir)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("cannot package: %v\n%s", err, out)
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "sekisho-agent_*.deb"))
+	must(t, err)
+	if len(found) != 1 {
+		t.Fatalf("the agent's packages are %q", found)
+	}
+	return found[0]
+}
