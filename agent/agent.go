@@ -196,7 +196,7 @@ func (a *agent) journalFault(err error) {
 		a.log.Error().Err(err).Msg("cannot write the journal")
 		text = err.Error()
 	}
-	a.guard.post(func() { a.guard.setFault("journal", text) })
+	a.guard.post(func() { a.guard.setFault(wire.FaultJournal, text) })
 }
 
 // answer serves the local socket. A terminal where it cannot be opened is guarded all the same.

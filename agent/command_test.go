@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -108,17 +109,21 @@ func TestTheStatusIsATableForPeople(t *testing.T) {
 	a := local.Answer{
 		Status: &wire.Status{
 			Mode: "enforce", Gate: "shut", Revision: 42, Agent: "1.0", OS: "Debian GNU/Linux 12", Kernel: "6.1", User: "taro", Unsent: 3,
-			Faults: []string{"cannot write the journal: no space"},
+			Faults: []string{"cannot write the journal:\nno space", "cannot do what is new"}, Codes: []string{wire.FaultJournal, "new"},
 			Devices: []wire.Attached{{
 				Device:   policy.Device{ID: "1-2", Kinds: []policy.Kind{policy.KindStorage}, Manufacturer: "SanDisk", Name: "Ultra", Serial: "4C53"},
-				Decision: policy.Decision{Rule: "default-block-storage"}, Outcome: policy.OutcomeBlocked,
+				Decision: policy.Decision{Rule: "default-block-storage", RuleName: policy.Text{JA: "媒体の禁止", EN: "No media"}}, Outcome: policy.OutcomeBlocked,
+			}, {
+				Device: policy.Device{ID: "1-3", Kinds: []policy.Kind{policy.KindPortable}}, Outcome: policy.OutcomeAudit,
+				Decision: policy.Decision{Rule: "default-block-portable", Mode: policy.ModeEnforce},
 			}},
 		},
 		Link: local.Link{Server: "https://console:8444", Enrolled: true, Contact: time.Date(2026, 11, 23, 9, 0, 0, 0, time.Local)},
 	}
 	for lang, wants := range map[string][]string{
-		"ja": {"禁止を適用(ポリシー第42版)", "遮断(確認済)", "最終通信日時 2026-11-23 09:00:00", "異常", "4C53", "閉"},
-		"en": {"enforce (policy revision 42)", "blocked (verified)", "last contact 2026-11-23 09:00:00", "Fault", "SanDisk Ultra", "shut"},
+		"ja": {"禁止を適用(ポリシー第42版)", "遮断(確認済)", "最終通信日時 2026-11-23 09:00:00", "異常", "4C53", "閉",
+			"USBメモリ等", "媒体の禁止", "観察のみ", "記録をディスクに保存できません", "cannot write the journal: no space", "cannot do what is new"},
+		"en": {"enforce (policy revision 42)", "blocked (verified)", "last contact 2026-11-23 09:00:00", "Fault", "SanDisk Ultra", "shut", "No media", "only observed", "portable device"},
 	} {
 		var out bytes.Buffer
 		showStatus(&out, wordsOf(lang), a)
@@ -126,6 +131,39 @@ func TestTheStatusIsATableForPeople(t *testing.T) {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("%s: %q is not in\n%s", lang, want, out.String())
 			}
+		}
+	}
+}
+
+func TestTheDoctorSpeaksTheLanguageOfWhoAsks(t *testing.T) {
+	p := patient{root: t.TempDir(), now: time.Now(), words: wordsOf("ja"), answer: local.Answer{
+		Status: &wire.Status{Agent: "1.0", Gate: "shut", Mode: "enforce", At: time.Now()},
+		Link:   local.Link{Server: "https://c:8444", Contact: time.Now()},
+	}}
+	say := func() string {
+		var out bytes.Buffer
+		err := p.tell(streams{out: &out}, []finding{p.running(), p.gate(), p.console(), p.clock(), p.queue(), p.desktop()})
+		return fmt.Sprint(out.String(), err)
+	}
+	for _, want := range []string{"適合", "不適合", "版 1.0。異常はありません", "「閉」であるべきです", "最終通信日時", "コンソールとの差は", "0件がコンソールを待っています", "6件のうち"} {
+		if text := say(); !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	p.answer.Status.Faults, p.answer.Status.Codes = []string{"cannot trust the clock"}, []string{wire.FaultClock}
+	if text := say(); !strings.Contains(text, "異常: 端末の時計を信じられません") {
+		t.Error(text)
+	}
+	if p.words = wordsOf("en"); !strings.Contains(say(), "cannot call this terminal healthy") || strings.ContainsAny(say(), "端末異常適合") {
+		t.Error(say())
+	}
+}
+
+func TestEveryFaultHasASentence(t *testing.T) {
+	for _, code := range []string{wire.FaultClock, wire.FaultClockFile, wire.FaultSensor, wire.FaultPolicy, wire.FaultGate, wire.FaultEarlyGate,
+		wire.FaultJournal, wire.FaultEnrolment, wire.FaultCrowd} {
+		if _, ok := wordsOf("ja").words["fault "+code]; !ok {
+			t.Errorf("%s has none", code)
 		}
 	}
 }

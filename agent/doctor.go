@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -33,7 +34,7 @@ const (
 	contactOK = 30 * time.Minute
 )
 
-// finding is the result of one check, with what to do when it is no pass.
+// finding is the result of one check, with what to do when it is no pass, in the words of who asked.
 type finding struct {
 	name, result, detail, advice string
 }
@@ -45,35 +46,49 @@ type patient struct {
 	answer       local.Answer // of the running agent
 	answerErr    error
 	now          time.Time
+	words        statusWords
 }
 
 func doctorCommand(ctx context.Context, s streams, args []string) error {
 	f := flags("doctor")
 	path := f.String("config", defaultConfig, "configuration `file`")
 	socket := f.String("socket", defaultSocket, "`path` of the agent's local socket")
+	lang := f.String("lang", language(s.getenv), "`language`: ja or en")
 	if err := parse(s, f, args, "Checks what could keep the agent from its work, and says what to do."); err != nil {
 		return err
 	}
-	p := patient{root: "/", socket: *socket, now: time.Now()}
+	p := patient{root: "/", socket: *socket, now: time.Now(), words: wordsOf(*lang)}
 	var err error
 	if p.config, err = readConfig(*path); err != nil {
 		return err
 	}
 	p.answer, p.answerErr = local.Ask(ctx, p.socket, local.Request{Ask: local.AskStatus})
-	return tellFindings(s, p.examine())
+	if p.answerErr == nil && p.answer.Status == nil {
+		p.answerErr = errors.New("cannot show the status: the agent gave none")
+	}
+	return p.tell(s, p.examine())
+}
+
+// say is one sentence in the language of who asked.
+func (p patient) say(ja, en string) string {
+	if p.words.lang == "en" {
+		return en
+	}
+	return ja
 }
 
 func (p patient) examine() []finding {
 	found := []finding{p.rights(), p.running(), p.sees(), p.gate(), p.desktop(), p.console(), p.certificate(), p.clock(), p.queue(), p.space()}
-	return append(found, descriptorFindings()...)
+	return append(found, p.descriptors()...)
 }
 
-// tellFindings prints the table; the command fails when a check did.
-func tellFindings(s streams, found []finding) error {
+// tell prints the table; the command fails when a check did.
+func (p patient) tell(s streams, found []finding) error {
+	results := map[string]string{checkPass: p.say("適合", "pass"), checkFail: p.say("不適合", "fail"), checkUnknown: p.say("確認不可", "unknown")}
 	var rows [][]string
 	bad := 0
 	for _, f := range found {
-		rows = append(rows, []string{f.result, f.name, f.detail})
+		rows = append(rows, []string{results[f.result], f.name, f.detail})
 		if f.result != checkPass && f.advice != "" {
 			rows = append(rows, []string{"", "", "→ " + f.advice})
 		}
@@ -83,7 +98,7 @@ func tellFindings(s streams, found []finding) error {
 	}
 	table(s.out, rows)
 	if bad > 0 {
-		return fmt.Errorf("cannot call this terminal healthy: %d of %d checks failed", bad, len(found))
+		return fmt.Errorf(p.say("この端末は健全といえません: 点検%[2]d件のうち%[1]d件が不適合です", "cannot call this terminal healthy: %d of %d checks failed"), bad, len(found))
 	}
 	return nil
 }
@@ -97,124 +112,171 @@ func judged(name string, ok bool, detail, advice string) finding {
 }
 
 func unknown(name string, err error, advice string) finding {
-	return finding{name, checkUnknown, err.Error(), advice}
+	return finding{name, checkUnknown, oneLine(err.Error()), advice}
+}
+
+func broken(name string, err error, advice string) finding {
+	return finding{name, checkFail, oneLine(err.Error()), advice}
+}
+
+func (p patient) asRoot() string {
+	return p.say("doctor を root で実行してください", "run doctor as root")
+}
+func (p patient) startAgent() string {
+	return p.say("エージェントを起動してください: `systemctl start sekisho-agent`", "start the agent: `systemctl start sekisho-agent`")
 }
 
 func (p patient) rights() finding {
+	name := p.say("権限", "rights")
 	if privileged() {
-		return finding{"rights", checkPass, "root", ""}
+		return finding{name, checkPass, "root", ""}
 	}
-	return finding{"rights", checkUnknown, "not root: some checks cannot look", "run doctor as root"}
+	return finding{name, checkUnknown, p.say("root ではないため、見られないものがあります", "not root: some checks cannot look"), p.asRoot()}
 }
 
 func (p patient) running() finding {
+	name := p.words.agent
 	if p.answerErr != nil {
-		return finding{"agent", checkFail, p.answerErr.Error(), "`systemctl start sekisho-agent`, then `journalctl -u sekisho-agent`"}
+		return broken(name, p.words.unreachable(p.answerErr), p.say("`systemctl start sekisho-agent` のあと `journalctl -u sekisho-agent` を見てください", "`systemctl start sekisho-agent`, then `journalctl -u sekisho-agent`"))
 	}
-	faults := p.answer.Status.Faults
-	return judged("agent", len(faults) == 0, fmt.Sprintf("version %s, %d faults %q", p.answer.Status.Agent, len(faults), faults), "each fault says what to do or is explained in the manual")
+	s := p.answer.Status
+	if len(s.Faults) == 0 {
+		return finding{name, checkPass, fmt.Sprintf(p.words.noFault, s.Agent), ""}
+	}
+	var faults []string
+	for i := range s.Faults {
+		faults = append(faults, p.words.faultWords(s, i))
+	}
+	return finding{name, checkFail, fmt.Sprintf(p.words.faults, s.Agent, strings.Join(faults, p.say("。", "; "))),
+		p.say("`sekisho-agent status` が理由を示します。することは管理者の手引きにあります", "`sekisho-agent status` shows the reasons; the administrator's manual says what to do")}
 }
 
 // sees tries both eyes: sysfs by reading it, the kernel's messages by subscribing for a moment.
 func (p patient) sees() finding {
+	name := p.say("装置の検知", "devices")
 	o := sensor.Options{Root: p.root, Log: zerolog.Nop(), Now: time.Now, System: []string{}}
 	devices, err := sensor.Enumerate(o)
 	if err != nil {
-		return finding{"devices", checkFail, err.Error(), "sysfs must be mounted on /sys"}
+		return broken(name, err, p.say("/sys に sysfs が必要です", "sysfs must be mounted on /sys"))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	events, err := sensor.Watch(ctx, o)
 	cancel()
 	if err != nil {
-		return finding{"devices", checkFail, err.Error(), "the kernel's netlink messages must not be forbidden to the agent"}
+		return broken(name, err, p.say("カーネルの netlink の通知を、エージェントに許してください", "the kernel's netlink messages must not be forbidden to the agent"))
 	}
 	for range events {
 	}
-	return finding{"devices", checkPass, fmt.Sprintf("%d devices read, kernel messages received", len(devices)), ""}
+	return finding{name, checkPass, fmt.Sprintf(p.say("装置 %d台を読み、カーネルの通知も受けられます", "%d devices read, kernel messages received"), len(devices)), ""}
 }
 
 // gate compares the kernel's switches and the udev rules with what the policy wants.
 func (p patient) gate() finding {
+	name := p.words.gate
 	state := enforce.NewGate(enforce.Options{Root: p.root, Log: zerolog.Nop(), Now: time.Now}).State()
+	is := p.gateWord(state)
 	switch {
 	case p.answerErr != nil:
-		return finding{"gate", checkUnknown, state, "start the agent: it knows what the policy wants"}
+		return finding{name, checkUnknown, is, p.startAgent()}
 	case p.answer.Status.Gate == "none":
-		return finding{"gate", checkPass, state + "; the agent only looks", ""}
+		return finding{name, checkPass, is + p.say("。エージェントは観察だけをしています", "; the agent only looks"), ""}
 	}
 	want := "open"
 	if p.answer.Status.Mode == string(policy.ModeEnforce) {
 		want = "shut"
 	}
-	return judged("gate", state == want, state, "should be "+want+"; restart the agent, then look who else writes /sys/bus/usb or /etc/udev/rules.d")
+	return judged(name, state == want, is, fmt.Sprintf(p.say(
+		"「%s」であるべきです。エージェントを再起動し、続くなら /sys/bus/usb と /etc/udev/rules.d をだれが変えているか調べてください",
+		"should be %s; restart the agent, then look who else writes /sys/bus/usb or /etc/udev/rules.d"), p.gateWord(want)))
+}
+
+// gateWord is a gate's state; what follows "failed" is a raw fact.
+func (p patient) gateWord(state string) string {
+	word, rest, more := strings.Cut(state, ":")
+	if more {
+		return p.words.say("gate "+word) + ":" + rest
+	}
+	if text, ok := p.words.words["gate "+word]; ok {
+		return text
+	}
+	return state
 }
 
 func (p patient) desktop() finding {
+	name := p.say("利用者への表示", "desktop")
 	t := local.Teller{Root: p.root, Log: zerolog.Nop()}
 	if err := t.Ready(); err != nil {
-		return finding{"desktop", checkFail, err.Error(), "users are told by the journal and the console only"}
+		return broken(name, err, p.say("利用者の画面には表示されません。ジャーナルとコンソールには残ります", "users are told by the journal and the console only"))
 	}
-	return finding{"desktop", checkPass, fmt.Sprintf("%d sessions can be told", t.Sessions()), ""}
+	return finding{name, checkPass, fmt.Sprintf(p.say("表示できるログオンは %d件です", "%d sessions can be told"), t.Sessions()), ""}
 }
 
 func (p patient) console() finding {
-	l := p.answer.Link
+	name, l := p.words.console, p.answer.Link
 	switch {
 	case p.answerErr != nil:
-		return unknown("console", p.answerErr, "start the agent: only it speaks to the console")
+		return unknown(name, p.words.unreachable(p.answerErr), p.startAgent())
 	case l.Server == "":
-		return finding{"console", checkFail, "none is configured", "`sekisho-agent install --server … --fingerprint … --token …`"}
+		return finding{name, checkFail, p.words.noConsole, "`sekisho-agent install --server … --fingerprint … --token …`"}
 	case l.Error != "":
-		return finding{"console", checkFail, l.Error, "check address, network and the console itself"}
+		return finding{name, checkFail, p.words.broken + oneLine(l.Error), p.say("アドレスとネットワークとコンソールを確かめてください", "check address, network and the console itself")}
 	}
-	return judged("console", !l.Contact.IsZero() && p.now.Sub(l.Contact) < contactOK, "last contact "+l.Contact.Local().Format(time.DateTime), "check the network")
+	return judged(name, !l.Contact.IsZero() && p.now.Sub(l.Contact) < contactOK, p.words.link(l), p.say("ネットワークを確かめてください", "check the network"))
 }
 
 func (p patient) certificate() finding {
+	name, again := p.say("電子証明書", "certificate"), p.say("導入をやり直してください", "enrol this terminal again")
 	id, err := link.Load(p.config.State)
 	switch {
 	case notEnrolled(err):
-		return finding{"certificate", checkFail, "not enrolled", "`sekisho-agent enroll`"}
+		return finding{name, checkFail, p.say("導入されていません", "not enrolled"), "`sekisho-agent enroll`"}
 	case errors.Is(err, os.ErrPermission):
-		return unknown("certificate", err, "run doctor as root")
+		return unknown(name, err, p.asRoot())
 	case err != nil:
-		return finding{"certificate", checkFail, err.Error(), "enrol this terminal again"}
+		return broken(name, err, again)
 	}
 	cert, err := x509.ParseCertificate(id.Certificate)
 	if err != nil {
-		return finding{"certificate", checkFail, err.Error(), "enrol this terminal again"}
+		return broken(name, err, again)
 	}
 	inside := p.now.After(cert.NotBefore) && p.now.Before(cert.NotAfter)
-	return judged("certificate", inside, fmt.Sprintf("terminal %s, until %s", id.Terminal, cert.NotAfter.Local().Format(time.DateOnly)), "enrol this terminal again; check the clock first")
+	return judged(name, inside, fmt.Sprintf(p.say("端末 %s、%s まで", "terminal %s, until %s"), id.Terminal, cert.NotAfter.Local().Format(time.DateOnly)),
+		p.say("先に時計を確かめ、導入をやり直してください", "enrol this terminal again; check the clock first"))
 }
 
 func (p patient) clock() finding {
+	name := p.say("時計", "clock")
 	if p.answerErr != nil {
-		return unknown("clock", p.answerErr, "start the agent: it knows the console's time")
+		return unknown(name, p.words.unreachable(p.answerErr), p.startAgent())
 	}
 	if p.answer.Link.Contact.IsZero() {
-		return finding{"clock", checkUnknown, "the console was not heard since the agent started", "reach the console"}
+		return finding{name, checkUnknown, p.say("エージェントが始まってから、コンソールの時刻を聞いていません", "the console was not heard since the agent started"),
+			p.say("コンソールと通信させてください", "reach the console")}
 	}
 	offset := p.now.Sub(p.answer.Status.At).Round(time.Second)
-	return judged("clock", offset.Abs() < clockWell, fmt.Sprintf("%s against the console", offset), "set the clock; permissions go by the console's time meanwhile")
+	return judged(name, offset.Abs() < clockWell, fmt.Sprintf(p.say("コンソールとの差は %s です", "%s against the console"), offset),
+		p.say("時計を合わせてください。それまで許可はコンソールの時刻に従います", "set the clock; permissions go by the console's time meanwhile"))
 }
 
 func (p patient) queue() finding {
+	name := p.words.unsent
 	if p.answerErr != nil {
-		return unknown("records", p.answerErr, "start the agent")
+		return unknown(name, p.words.unreachable(p.answerErr), p.startAgent())
 	}
 	n := p.answer.Status.Unsent
-	return judged("records", n < queueWell, fmt.Sprintf("%d wait for the console", n), "reach the console; the oldest are given up when the journal is full, and that is recorded")
+	return judged(name, n < queueWell, fmt.Sprintf(p.say("%d件がコンソールを待っています", "%d wait for the console"), n),
+		p.say("コンソールと通信させてください。いっぱいになると古いものから捨て、そのことを記録します", "reach the console; the oldest are given up when the journal is full, and that is recorded"))
 }
 
 func (p patient) space() finding {
-	dir := p.config.State
+	name, dir := p.say("ディスクの空き", "disk space"), p.config.State
 	if _, err := os.Stat(dir); err != nil {
 		dir = filepath.Dir(dir)
 	}
 	free, err := freeSpace(dir)
 	if err != nil {
-		return unknown("disk space", err, "run doctor as root")
+		return unknown(name, err, p.asRoot())
 	}
-	return judged("disk space", free >= spaceWell, fmt.Sprintf("%d MiB free for %s", free>>20, p.config.State), "make room: without it records are kept in memory only")
+	return judged(name, free >= spaceWell, fmt.Sprintf(p.say("%d MiB (%s)", "%d MiB free for %s"), free>>20, p.config.State),
+		p.say("空きを作ってください。ないあいだ、記録は記憶の中だけに残ります", "make room: without it records are kept in memory only"))
 }

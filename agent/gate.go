@@ -98,7 +98,7 @@ func (k *keeper) took(t turned, cancel context.CancelFunc) {
 	if problem == "" {
 		k.fails = 0
 	}
-	k.g.setFault("gate", problem)
+	k.g.setFault(wire.FaultGate, problem)
 	if t.before != t.after || problem != "" && k.fails == 0 {
 		if problem != "" {
 			code += "_failed"
@@ -123,11 +123,11 @@ func (k *keeper) retry() {
 
 func (k *keeper) settled(err error) {
 	if err == nil {
-		k.g.setFault("early gate", "")
+		k.g.setFault(wire.FaultEarlyGate, "")
 		return
 	}
 	k.g.Log.Error().Err(err).Msg("cannot bring the gate into the initramfs")
-	k.g.setFault("early gate", err.Error())
+	k.g.setFault(wire.FaultEarlyGate, err.Error())
 }
 
 // end waits until the goroutine is done; what it was at is finished at the next start.
@@ -141,7 +141,7 @@ func (k *keeper) end() {
 
 // word is the state as the console knows it.
 func (k *keeper) word() string {
-	if strings.HasPrefix(k.state, "failed") || k.g.faults["gate"] != "" {
+	if strings.HasPrefix(k.state, "failed") || k.g.faults[wire.FaultGate] != "" {
 		return "failed"
 	}
 	return k.state

@@ -42,7 +42,7 @@ type guard struct {
 	here   map[place]*attached
 	acts   acts
 	keeper keeper
-	faults map[string]string // by subject
+	faults map[string]string // by wire.Fault… word
 	judged time.Time         // our clock when everything was last judged
 	saved  time.Duration     // clock.elapsed when the clock was last noted
 	pinged time.Time
@@ -107,7 +107,7 @@ func (g *guard) start() {
 	g.judged = g.Clock.now()
 	g.noteClock()
 	if g.Clock.doubted() {
-		g.setFault("clock", "cannot trust the clock: permissions wait until the console is heard")
+		g.setFault(wire.FaultClock, "cannot trust the clock: permissions wait until the console is heard")
 	}
 	g.keeper.wish(g.Policy.RemovableMedia.Mode)
 	g.openEyes()
@@ -125,12 +125,12 @@ func (g *guard) openEyes() {
 func (g *guard) opened(events <-chan policy.Event, err error) {
 	if err != nil {
 		g.Log.Error().Err(err).Msg("cannot watch devices")
-		g.setFault("sensor", err.Error())
+		g.setFault(wire.FaultSensor, err.Error())
 		g.after(time.Minute, g.openEyes)
 		return
 	}
 	g.events = events
-	g.setFault("sensor", "")
+	g.setFault(wire.FaultSensor, "")
 }
 
 // see takes one event of the sensor.
@@ -139,7 +139,7 @@ func (g *guard) see(ev policy.Event, ok bool) {
 	case !ok:
 		g.events = nil
 		if g.ctx.Err() == nil {
-			g.setFault("sensor", "cannot watch devices: the sensor ended")
+			g.setFault(wire.FaultSensor, "cannot watch devices: the sensor ended")
 			g.after(time.Minute, g.openEyes)
 		}
 	case ev.What == policy.EventDetach:
@@ -213,7 +213,7 @@ func (g *guard) noteClock() {
 			g.Log.Error().Err(err).Msg("cannot note the time")
 			text = err.Error()
 		}
-		g.post(func() { g.setFault("clock file", text) })
+		g.post(func() { g.setFault(wire.FaultClockFile, text) })
 	}()
 }
 
@@ -233,7 +233,7 @@ func (g *guard) onPolicy(p *policy.Policy) {
 		}
 		g.Policy = p
 		g.Journal(wire.Record{Kind: wire.RecordPolicy, Code: "applied", Revision: p.Revision})
-		g.setFault("policy", "")
+		g.setFault(wire.FaultPolicy, "")
 		g.keeper.wish(p.RemovableMedia.Mode)
 		g.judgeAll()
 		g.pulse()
@@ -246,7 +246,7 @@ func (g *guard) onPolicy(p *policy.Policy) {
 // onRefused notes that a policy came which must not be applied.
 func (g *guard) onRefused(err error) {
 	g.post(func() {
-		g.setFault("policy", err.Error())
+		g.setFault(wire.FaultPolicy, err.Error())
 		if g.refuse.take(time.Now()) {
 			g.Journal(wire.Record{Kind: wire.RecordPolicy, Code: "refused", Revision: g.Policy.Revision, Note: cut(err.Error(), 1024)})
 		}
@@ -267,19 +267,19 @@ func (g *guard) onTime(t time.Time) {
 		g.Log.Info().Time("now", g.Clock.now()).Msg("the console's time was taken over")
 		if doubted {
 			g.Journal(wire.Record{Kind: wire.RecordAgent, Code: "clock_trusted"})
-			g.setFault("clock", "")
+			g.setFault(wire.FaultClock, "")
 		}
 		g.noteClock()
 		g.judgeAll()
 	})
 }
 
-func (g *guard) setFault(subject, text string) {
-	if g.faults[subject] == text {
+func (g *guard) setFault(code, text string) {
+	if g.faults[code] == text {
 		return
 	}
-	if g.faults[subject] = text; text == "" {
-		delete(g.faults, subject)
+	if g.faults[code] = text; text == "" {
+		delete(g.faults, code)
 	}
 	g.pulse()
 }

@@ -41,12 +41,13 @@ func (g *guard) report() wire.Status {
 		a := g.here[at]
 		s.Devices = append(s.Devices, wire.Attached{Device: a.event.Device, Decision: a.decision, Outcome: a.shown(), Since: a.since})
 	}
-	for _, subject := range slices.Sorted(maps.Keys(g.faults)) {
-		s.Faults = append(s.Faults, g.faults[subject])
+	for _, code := range slices.Sorted(maps.Keys(g.faults)) {
+		s.Faults, s.Codes = append(s.Faults, g.faults[code]), append(s.Codes, code)
 	}
 	if n := len(s.Devices); n > maxShown {
 		s.Devices = s.Devices[:maxShown]
 		s.Faults = append(s.Faults, fmt.Sprintf("cannot show all devices: %d are attached", n))
+		s.Codes = append(s.Codes, wire.FaultCrowd)
 	}
 	return s
 }

@@ -145,7 +145,7 @@ func (s *stage) fault(err error) {
 		text = err.Error()
 	}
 	g := s.guard
-	g.post(func() { g.setFault("journal", text) })
+	g.post(func() { g.setFault(wire.FaultJournal, text) })
 }
 
 func (s *stage) tell(context.Context, local.Notice) int {

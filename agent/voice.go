@@ -95,7 +95,7 @@ func (v *voice) say(problem string) {
 	v.mu.Lock()
 	v.err = problem
 	v.mu.Unlock()
-	v.a.guard.post(func() { v.a.guard.setFault("enrolment", problem) })
+	v.a.guard.post(func() { v.a.guard.setFault(wire.FaultEnrolment, problem) })
 }
 
 // report is what `status` and `doctor` show of the link.

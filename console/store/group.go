@@ -126,5 +126,6 @@ func statusText(s wire.Status) ([]byte, error) {
 		At: bounded(s.At), Agent: clean(s.Agent), OS: clean(s.OS), Kernel: clean(s.Kernel), Boot: clean(s.Boot), Revision: s.Revision,
 		Mode: clean(s.Mode), Gate: clean(s.Gate), User: clean(s.User), Unsent: s.Unsent,
 		Faults: []string{fmt.Sprintf("cannot show what is attached: the status has %d bytes", len(text))},
+		Codes:  []string{wire.FaultStatus},
 	})
 }

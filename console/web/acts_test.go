@@ -359,3 +359,11 @@ func TestARetiredTerminalNeedsAReasonAndLeavesRatesAndLists(t *testing.T) {
 		t.Errorf("retired twice: %d", a.StatusCode)
 	}
 }
+
+func TestWhatAnAgentCannotDoIsSaidInWordsAndAnUnknownFaultAsItCame(t *testing.T) {
+	s := newSite(t, nil)
+	f := s.fill()
+	b := s.as("1007")
+	b.get("/terminals/"+f.desk).wants(t, "装置の接続が見えていません", "cannot watch devices: netlink: permission denied", "<li>cannot tell the user: no desktop session was found</li>")
+	b.get("/terminals/"+f.desk+"?lang=en").wants(t, "Devices are not seen")
+}

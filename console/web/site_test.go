@@ -255,7 +255,7 @@ func (s *site) history(f fleet) {
 	office.add(s.record(phone(), policy.OutcomeBlockFailed, policy.ModeEnforce, s.now.Add(-108*time.Minute)))
 	s.send(f.desk, office, &wire.Status{
 		At: s.now.Add(-time.Minute), Agent: "0.1.0", OS: "Debian GNU/Linux 12", Revision: 1, Mode: "audit", Gate: "open",
-		Faults: []string{"cannot tell the user: no desktop session was found"},
+		Faults: []string{"cannot watch devices: netlink: permission denied", "cannot tell the user: no desktop session was found"}, Codes: []string{wire.FaultSensor, "desktop"},
 	})
 }
 

@@ -145,7 +145,7 @@ func (b *terminalsPage) chips(w words, groups []store.Group) {
 type terminalPage struct {
 	terminalView
 	Devices    []attachedView `json:"devices"`
-	Faults     []string       `json:"faults"`
+	Faults     []faultView    `json:"faults"`
 	Unsent     uint64         `json:"unsent"`
 	Kernel     string         `json:"kernel,omitempty"`
 	StatusAt   time.Time      `json:"status_at,omitzero"`
@@ -156,6 +156,28 @@ type terminalPage struct {
 	History    []eventView    `json:"history"`
 	OpenEvents []eventView    `json:"open_events"`
 	OpenTitles []string       `json:"-"`
+}
+
+// faultView is what an agent cannot do: in words where this console knows them, and as the agent said it.
+type faultView struct {
+	Code  string `json:"code,omitempty"`
+	Words string `json:"words"`
+	Raw   string `json:"raw,omitempty"` // empty when the words are the agent's own
+}
+
+func (p *pages) faults(st wire.Status) []faultView {
+	views := make([]faultView, 0, len(st.Faults))
+	for i, raw := range st.Faults {
+		v := faultView{Words: raw}
+		if i < len(st.Codes) {
+			v.Code = st.Codes[i]
+			if text, ok := p.words["fault."+v.Code]; ok {
+				v.Words, v.Raw = text, raw
+			}
+		}
+		views = append(views, v)
+	}
+	return views
 }
 
 type attachedView struct {
@@ -177,12 +199,11 @@ func (s *server) terminal(r *request) error {
 }
 
 func (s *server) terminalPage(t store.Terminal, r *request) terminalPage {
-	st := t.Status
+	st, p := t.Status, s.pages[r.lang]
 	body := terminalPage{
-		terminalView: s.terminalView(t, r.now), Faults: st.Faults, Unsent: st.Unsent, Kernel: st.Kernel,
+		terminalView: s.terminalView(t, r.now), Faults: p.faults(st), Unsent: st.Unsent, Kernel: st.Kernel,
 		StatusAt: st.At, Reported: !st.At.IsZero(), Devices: []attachedView{},
 	}
-	p := s.pages[r.lang]
 	for _, a := range st.Devices {
 		body.Devices = append(body.Devices, attachedView{Attached: a, Kind: p.words.word("kind", mainKind(a.Device))})
 	}
