@@ -41,6 +41,7 @@ type API struct {
 	renews  limiter       // certificates asked for
 	outruns limiter       // revisions raised because a terminal had a higher one
 	refused limiter       // batches that broke the bounds
+	flow    flow          // what each terminal stores
 	decode  chan struct{} // batches that are in memory at the same time
 	turns   turns         // of each terminal among them
 	hangs   turns         // policy requests that hang
@@ -63,7 +64,7 @@ func New(o Options) *API {
 	a.guesses = limiter{each: 10, all: 200, within: 10 * time.Minute}
 	a.renews = limiter{each: 5, all: 100_000, within: time.Hour}
 	a.outruns = limiter{each: 5, all: 100_000, within: time.Hour} // once, after a restored backup; more is a fault of ours or theirs
-	a.turns.most, a.hangs.most = perTerminal, hanging
+	a.turns.most, a.hangs.most, a.flow.burst = perTerminal, hanging, flowBurst
 	a.refused = limiter{each: 60, all: 100_000, within: 10 * time.Minute} // an honest terminal tries again ever more rarely
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+wire.PathEnroll, a.enroll)

@@ -44,6 +44,11 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, terminal string) {
 		a.refuseBatch(w, terminal, err)
 		return
 	}
+	if !a.flow.take(terminal, req, a.Now()) {
+		w.Header().Set("Retry-After", "60")
+		refuse(w, http.StatusTooManyRequests, "cannot store: this terminal has sent very much", "keep the records; they are taken little by little")
+		return
+	}
 	acked, err := a.DB.AddEvents(r.Context(), terminal, req, a.Now())
 	switch {
 	case errors.Is(err, store.ErrInvalid):

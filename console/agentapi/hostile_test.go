@@ -108,6 +108,32 @@ func TestATerminalThatSendsNonsenseWithoutEndIsNotListenedToForAWhile(t *testing
 	}
 }
 
+func TestOneTerminalCannotFillTheDisk(t *testing.T) {
+	c := start(t)
+	c.api.flow.burst = 300_000
+	hostile, honest := c.enrol(t), c.enrol(t)
+	j, k := journal{outbox: "journal-1"}, journal{outbox: "journal-1"}
+	var a wire.EventsAnswer
+	sent := uint64(0)
+	batch := j.batch(t, 20)
+	for post(t, hostile.Client, c.url+wire.PathEvents, batch, &a) == http.StatusOK {
+		if sent = a.Acked; sent > 1000 {
+			t.Fatal("there is no end")
+		}
+		batch = j.batch(t, 20)
+	}
+	if sent < 60 {
+		t.Errorf("only %d records were taken at once", sent)
+	}
+	if status := post(t, honest.Client, c.url+wire.PathEvents, k.batch(t, 20), &a); status != http.StatusOK {
+		t.Errorf("the honest one is answered %d", status)
+	}
+	c.clock.advance(time.Minute) // a little room at a time
+	if status := post(t, hostile.Client, c.url+wire.PathEvents, batch, &a); status != http.StatusOK || a.Acked != sent+20 {
+		t.Errorf("what was refused is taken later: answered %d, acked %d", status, a.Acked)
+	}
+}
+
 func TestATerminalThatHangsUpLeavesNothingBehind(t *testing.T) {
 	c := start(t, func(o *Options) { o.Look = time.Hour })
 	tm := c.enrol(t)
