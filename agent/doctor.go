@@ -225,11 +225,11 @@ func (p patient) console() finding {
 }
 
 func (p patient) certificate() finding {
-	name, again := p.say("電子証明書", "certificate"), p.say("導入をやり直してください", "enrol this terminal again")
+	name, again := p.say("電子証明書", "certificate"), p.say("導入をやり直してください", "enrol this terminal again")+": `sekisho-agent enroll --again --token …`"
 	id, err := link.Load(p.config.State)
 	switch {
 	case notEnrolled(err):
-		return finding{name, checkFail, p.say("導入されていません", "not enrolled"), "`sekisho-agent enroll`"}
+		return finding{name, checkFail, p.say("導入されていません", "not enrolled"), "`sekisho-agent enroll --token …`"}
 	case errors.Is(err, os.ErrPermission):
 		return unknown(name, err, p.asRoot())
 	case err != nil:
@@ -241,7 +241,7 @@ func (p patient) certificate() finding {
 	}
 	inside := p.now.After(cert.NotBefore) && p.now.Before(cert.NotAfter)
 	return judged(name, inside, fmt.Sprintf(p.say("端末 %s、%s まで", "terminal %s, until %s"), id.Terminal, cert.NotAfter.Local().Format(time.DateOnly)),
-		p.say("先に時計を確かめ、導入をやり直してください", "enrol this terminal again; check the clock first"))
+		p.say("先に時計を確かめてください。", "check the clock first; ")+again)
 }
 
 func (p patient) clock() finding {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
+
+	"sekisho/agent/link"
 )
 
 // installCommand makes the agent a part of this system. Doing it again renews what is installed.
@@ -23,12 +26,15 @@ func installCommand(ctx context.Context, s streams, args []string) error {
 	if err := mayInstall(); err != nil {
 		return err
 	}
-	c, err := readConfig(*path)
+	before, err := readConfig(*path)
 	if err != nil {
 		return err
 	}
-	c = c.with(*server, *token, *fingerprint)
+	c := before.with(*server, *token, *fingerprint)
 	if err := c.check(*path); err != nil {
+		return err
+	}
+	if c, err = settle(ctx, s, c); err != nil {
 		return err
 	}
 	if err := c.write(*path); err != nil {
@@ -38,7 +44,43 @@ func installCommand(ctx context.Context, s streams, args []string) error {
 		return err
 	}
 	fmt.Fprintln(s.out, "installed and started; `sekisho-agent status` shows what it sees")
+	arrival{socket: defaultSocket, limit: arrivalLimit, every: arrivalLook}.tell(ctx, s.out)
 	return nil
+}
+
+// settle looks what a code means on a terminal that is enrolled already: at another console it is enrolled again, at the
+// same one the code is left for another terminal.
+func settle(ctx context.Context, s streams, c config) (config, error) {
+	id, err := link.Load(c.State)
+	if err != nil {
+		return c, nil // the service enrols it
+	}
+	same := true
+	if c.Fingerprint != "" {
+		if same, err = id.SignedBy(c.Fingerprint); err != nil {
+			return c, err
+		}
+	}
+	code, err := c.token()
+	if err != nil {
+		return c, err
+	}
+	c.Token, c.TokenFile = "", ""
+	switch {
+	case same && code == "":
+		return c, nil
+	case same:
+		fmt.Fprintf(s.out, "already enrolled as terminal %s at this console, the code is not needed; `sekisho-agent enroll --again --token …` makes a new identity\n", id.Terminal)
+		return c, nil
+	case code == "":
+		return c, fmt.Errorf("cannot install: this terminal is enrolled as %s at a console with another fingerprint; give a code of the new one (--token)", id.Terminal)
+	}
+	fmt.Fprintf(s.out, "this terminal is enrolled as %s at another console; enrolling it at %s\n", id.Terminal, c.Server)
+	if id, err = enrol(ctx, c, code, true, time.Now, newLogger(s.err, false)); err != nil {
+		return c, err
+	}
+	fmt.Fprintf(s.out, "enrolled again as terminal %s\n", id.Terminal)
+	return c, nil
 }
 
 // installService leaves to a package what is the package's.

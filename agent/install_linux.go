@@ -99,6 +99,11 @@ func startService(ctx context.Context) error {
 	return nil
 }
 
+// restartRunning lets an agent that runs begin anew; one that does not run stays so.
+func restartRunning(ctx context.Context) error {
+	return hint(systemctl(ctx, "try-restart", linux.AgentUnit), "`systemctl restart sekisho-agent`")
+}
+
 func systemctl(ctx context.Context, args ...string) error {
 	_, err := osexec.Run(ctx, osexec.Systemctl, osexec.Options{Timeout: stopLimit * 6}, args...)
 	return err

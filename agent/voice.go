@@ -23,9 +23,10 @@ type voice struct {
 	a     *agent
 	first int64 // revision of the policy the guard began with
 
-	mu   sync.Mutex
-	link *link.Link
-	err  string
+	mu       sync.Mutex
+	link     *link.Link
+	terminal string // its id
+	err      string
 }
 
 func (v *voice) run(ctx context.Context) {
@@ -38,6 +39,7 @@ func (v *voice) run(ctx context.Context) {
 	if !ok {
 		return
 	}
+	v.own(id.Terminal)
 	l, err := link.New(link.Options{
 		URL: a.config.Server, Dir: a.config.State, Identity: id, Queue: a.memory,
 		Status: a.guard.status, StatusChanged: a.guard.changed,
@@ -52,7 +54,7 @@ func (v *voice) run(ctx context.Context) {
 		return
 	}
 	v.mu.Lock()
-	v.link, v.err = l, ""
+	v.link, v.err, v.terminal = l, "", id.Terminal
 	v.mu.Unlock()
 	_ = l.Run(ctx) // ends only with ctx
 }
@@ -88,7 +90,7 @@ func (v *voice) enrol(ctx context.Context) (link.Identity, error) {
 	if err != nil || token == "" {
 		return link.Identity{}, firstError(err, link.ErrNotEnrolled)
 	}
-	return enrol(ctx, v.a.config, token, v.a.clock.now, v.a.log)
+	return enrol(ctx, v.a.config, token, false, v.a.clock.now, v.a.log)
 }
 
 func (v *voice) say(problem string) {
@@ -107,6 +109,7 @@ func (v *voice) report() local.Link {
 		return r
 	}
 	s := v.link.State()
+	r.Terminal = v.terminal
 	r.Enrolled, r.Since, r.Contact, r.Error = true, s.Since, s.Contact, s.Err
 	return r
 }

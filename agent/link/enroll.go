@@ -30,6 +30,7 @@ type EnrollOptions struct {
 	Dir         string // state folder
 	Log         zerolog.Logger
 	Now         func() time.Time // nil is time.Now
+	Again       bool             // there is an identity, which goes when the console accepts the new one
 }
 
 // Enroll makes a key, proves that the console is the one whose fingerprint was given, and exchanges the code for a certificate.
@@ -54,7 +55,12 @@ func Enroll(ctx context.Context, o EnrollOptions) (Identity, error) {
 	if err != nil {
 		return Identity{}, fmt.Errorf("cannot enrol at %s: %w", base, err)
 	}
-	if err := id.save(o.Dir); err != nil {
+	if o.Again {
+		err = replace(ctx, base, o, id)
+	} else {
+		err = id.save(o.Dir)
+	}
+	if err != nil {
 		return Identity{}, err
 	}
 	os.Remove(filepath.Join(o.Dir, identityDir, pendingFile)) // a leftover is only used for another try

@@ -49,9 +49,10 @@ type Answer struct {
 type Link struct {
 	Server   string    `json:"server,omitempty"`
 	Enrolled bool      `json:"enrolled"`
-	Since    time.Time `json:"since,omitzero"`   // connected since; zero when not
-	Contact  time.Time `json:"contact,omitzero"` // last answer
-	Error    string    `json:"error,omitempty"`  // why not
+	Terminal string    `json:"terminal,omitempty"` // id from enrolment
+	Since    time.Time `json:"since,omitzero"`     // connected since; zero when not
+	Contact  time.Time `json:"contact,omitzero"`   // last answer
+	Error    string    `json:"error,omitempty"`    // why not
 }
 
 // parseRequest reads the foreign bytes of one question.
