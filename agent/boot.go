@@ -31,7 +31,7 @@ type bootNote struct {
 func bootID(root string) string {
 	raw, err := os.ReadFile(filepath.Join(root, bootIDFile))
 	if err != nil {
-		return ""
+		return otherBootID()
 	}
 	return cut(strings.TrimSpace(string(raw)), 64)
 }

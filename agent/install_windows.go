@@ -2,41 +2,155 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/svc/mgr"
 )
 
-func installFiles() error { return nil } // an MSI will
+// installFiles protects the folders; the files themselves come with the package.
+func installFiles() error { return protectFolders() }
 
+// startService makes the service and starts it, or starts the one that is there anew.
 func startService(context.Context) error {
 	s, err := systemService("")
 	if err != nil {
 		return fmt.Errorf("cannot install: %w", err)
 	}
-	if err := s.Install(); err != nil {
-		return fmt.Errorf("cannot install the service: %w", err)
+	if _, err := s.Status(); err != nil {
+		if err := s.Install(); err != nil {
+			return fmt.Errorf("cannot install the service: %w", err)
+		}
+	} else {
+		_ = s.Stop() // it may not be running
 	}
-	return s.Start()
+	if err := s.Start(); err != nil {
+		return fmt.Errorf("cannot start the service: %w", err)
+	}
+	for _, w := range tuneService() {
+		fmt.Fprintln(os.Stderr, "sekisho-agent: "+w)
+	}
+	return nil
+}
+
+// removeService leaves nothing to do where there is no service. A package stops it and lets it be.
+func removeService(_ context.Context, byPackage bool) error {
+	s, err := systemService("")
+	if err != nil {
+		return fmt.Errorf("cannot uninstall: %w", err)
+	}
+	if _, err := s.Status(); err != nil {
+		return nil
+	}
+	_ = s.Stop() // it may not be running
+	if byPackage {
+		return nil
+	}
+	return s.Uninstall()
+}
+
+func removeFiles(context.Context) error { return nil }
+
+// restarts are what the service manager does when the agent dies; the last one repeats
+// (https://learn.microsoft.com/windows/win32/api/winsvc/ns-winsvc-service_failure_actionsw).
+func restarts() []mgr.RecoveryAction {
+	return []mgr.RecoveryAction{
+		{Type: mgr.ServiceRestart, Delay: 5 * time.Second},
+		{Type: mgr.ServiceRestart, Delay: 10 * time.Second},
+		{Type: mgr.ServiceRestart, Delay: time.Minute},
+	}
+}
+
+// preshutdown is how long the last words may take when Windows goes down.
+const preshutdown = 20 * time.Second
+
+// tuneService sets what keeps the service alive, one by one, and reads each back. A terminal that takes one of them not
+// is guarded all the same: the words are for the person who installs.
+func tuneService() []string {
+	m, err := mgr.Connect()
+	if err != nil {
+		return []string{"cannot tune the service: " + err.Error()}
+	}
+	defer m.Disconnect()
+	s, err := m.OpenService(serviceName)
+	if err != nil {
+		return []string{"cannot tune the service: " + err.Error()}
+	}
+	defer s.Close()
+	var words []string
+	for _, step := range tuning(s) {
+		if err := step.do(); err != nil {
+			words = append(words, fmt.Sprintf("cannot set %s: %v", step.name, err))
+		} else if !step.stands() {
+			words = append(words, fmt.Sprintf("cannot set %s: Windows did not keep it", step.name))
+		}
+	}
+	return words
+}
+
+// step is one setting of the service: how to set it, and whether it stands.
+type step struct {
+	name   string
+	do     func() error
+	stands func() bool
+}
+
+// resetAfter is when earlier failures are forgotten.
+const resetAfter = 24 * time.Hour
+
+func tuning(s *mgr.Service) []step {
+	return []step{
+		{"recovery actions", func() error { return s.SetRecoveryActions(restarts(), uint32(resetAfter.Seconds())) }, func() bool {
+			have, err := s.RecoveryActions()
+			return err == nil && slices.Equal(have, restarts())
+		}},
+		{"recovery after a failure that was reported", func() error { return s.SetRecoveryActionsOnNonCrashFailures(true) }, func() bool {
+			on, err := s.RecoveryActionsOnNonCrashFailures()
+			return err == nil && on
+		}},
+		{"delayed start", func() error { return setDelayed(s) }, func() bool {
+			c, err := s.Config()
+			return err == nil && c.DelayedAutoStart
+		}},
+		{"time before shutdown", func() error { return setPreshutdown(s) }, func() bool { return hasPreshutdown(s) }},
+	}
+}
+
+func setDelayed(s *mgr.Service) error {
+	c, err := s.Config()
+	if err != nil {
+		return err
+	}
+	c.StartType, c.DelayedAutoStart = mgr.StartAutomatic, true
+	return s.UpdateConfig(c)
+}
+
+// setPreshutdown writes SERVICE_PRESHUTDOWN_INFO, which is one number of milliseconds
+// (https://learn.microsoft.com/windows/win32/api/winsvc/ns-winsvc-service_preshutdown_info).
+func setPreshutdown(s *mgr.Service) error {
+	ms := binary.LittleEndian.AppendUint32(nil, uint32(preshutdown.Milliseconds()))
+	return windows.ChangeServiceConfig2(s.Handle, windows.SERVICE_CONFIG_PRESHUTDOWN_INFO, &ms[0])
+}
+
+func hasPreshutdown(s *mgr.Service) bool {
+	ms := make([]byte, 4)
+	var need uint32
+	err := windows.QueryServiceConfig2(s.Handle, windows.SERVICE_CONFIG_PRESHUTDOWN_INFO, &ms[0], uint32(len(ms)), &need)
+	return err == nil && int64(binary.LittleEndian.Uint32(ms)) == preshutdown.Milliseconds()
 }
 
 // restartRunning lets an agent that runs begin anew; one that does not run stays so.
 func restartRunning(context.Context) error {
 	s, err := systemService("")
 	if err != nil {
-		return fmt.Errorf("cannot restart the service: %w", err)
+		return fmt.Errorf("cannot restart the agent: %w", err)
 	}
-	if err := s.Stop(); err != nil {
-		return nil // it does not run
+	if !isRunning(s) {
+		return nil
 	}
-	return s.Start()
+	return s.Restart()
 }
-
-func removeService(context.Context, bool) error {
-	s, err := systemService("")
-	if err != nil {
-		return fmt.Errorf("cannot uninstall: %w", err)
-	}
-	_ = s.Stop() // it may not be running
-	return s.Uninstall()
-}
-
-func removeFiles(context.Context) error { return nil }

@@ -50,9 +50,6 @@ func isTerminal(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// privileged says whether this process may write sysfs. On Windows the manifest and the service account decide.
-func privileged() bool { return os.Geteuid() <= 0 }
-
 // hint adds what to do to an error.
 func hint(err error, what string) error {
 	if err == nil {

@@ -18,21 +18,22 @@ const serviceName = "sekisho-agent"
 // stopLimit is how long a stop may take before the service manager is told that it is done all the same.
 const stopLimit = 15 * time.Second
 
+// errForeground says that no service manager started this process.
+var errForeground = errors.New("no service manager")
+
 // serve runs body as the service manager wants it, or in the foreground where there is none. When body ends by itself
 // so does the process, with an error, and the manager starts it again.
 func serve(ctx context.Context, body func(context.Context) error, log zerolog.Logger) error {
-	if service.Interactive() {
+	p := &program{body: body, done: make(chan struct{}), log: log}
+	p.ctx, p.cancel = context.WithCancel(ctx)
+	defer p.cancel()
+	err := p.managed()
+	if errors.Is(err, errForeground) {
 		ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		return body(ctx)
 	}
-	p := &program{body: body, done: make(chan struct{}), log: log}
-	p.ctx, p.cancel = context.WithCancel(ctx)
-	s, err := service.New(p, &service.Config{Name: serviceName, Option: service.KeyValue{"RunWait": p.wait}})
 	if err != nil {
-		return fmt.Errorf("cannot run as a service: %w", err)
-	}
-	if err := s.Run(); err != nil {
 		return fmt.Errorf("cannot run as a service: %w", err)
 	}
 	return p.err
@@ -65,17 +66,6 @@ func (p *program) Stop(service.Service) error {
 		return p.err
 	case <-time.After(stopLimit):
 		return errors.New("cannot stop in time: what is under way ends with the process")
-	}
-}
-
-// wait ends with a signal, or with the body.
-func (p *program) wait() {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-	select {
-	case <-signals:
-	case <-p.done:
 	}
 }
 

@@ -1,0 +1,4 @@
+package main
+
+// otherBootID: there is no second name on Linux.
+func otherBootID() string { return "" }
