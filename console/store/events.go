@@ -221,9 +221,19 @@ func like(text string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text)) + "%"
 }
 
-// Handle writes down what somebody did about a violation; ErrNotFound when there is no such violation.
+// Handle writes down what somebody did about a violation; ErrNotFound when there is no such violation, ErrConflict when
+// it is not in a state that this can follow: what is closed can only be opened again, so that nothing overwrites why.
 func (db *DB) Handle(ctx context.Context, id int64, h Handling, by string, now time.Time) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
+		var before string
+		err := tx.QueryRowContext(ctx, `SELECT COALESCE(h.state, 'open') FROM events e LEFT JOIN handling h ON h.event = e.id
+			WHERE e.id = $1 AND e.violation = 1`, id).Scan(&before)
+		if err != nil {
+			return err
+		}
+		if !follows(before, h.State) {
+			return fmt.Errorf("cannot make violation %d %s: it is %s: %w", id, h.State, before, ErrConflict)
+		}
 		res, err := tx.ExecContext(ctx, `INSERT INTO handling (event, state, assignee, reason, at)
 			SELECT e.id, $1, $2, $3, $4 FROM events e WHERE e.id = $5 AND e.violation = 1
 			ON CONFLICT (event) DO UPDATE SET state = excluded.state, assignee = excluded.assignee, reason = excluded.reason, at = excluded.at`,
@@ -231,6 +241,17 @@ func (db *DB) Handle(ctx context.Context, id int64, h Handling, by string, now t
 		if err := changed(res, err, ErrNotFound); err != nil {
 			return err
 		}
-		return note(ctx, tx, now, by, "handle", fmt.Sprint(id), map[string]any{"state": h.State, "assignee": h.Assignee, "reason": h.Reason})
+		return note(ctx, tx, now, by, "handle", fmt.Sprint(id), map[string]any{"before": before, "state": h.State, "assignee": h.Assignee, "reason": h.Reason})
 	})
+}
+
+// follows says whether people may move a violation so. Working may follow working: somebody else takes it over.
+func follows(before, after string) bool {
+	switch after {
+	case StateOpen:
+		return before != StateOpen
+	case StateWorking, StateClosed:
+		return before != StateClosed
+	}
+	return false
 }

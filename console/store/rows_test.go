@@ -167,6 +167,16 @@ func TestAViolationIsWorkedOnAndClosed(t *testing.T) {
 	if err := db.Handle(t.Context(), 3, Handling{State: StateClosed}, "sato", noon); !errors.Is(err, ErrNotFound) {
 		t.Errorf("closed what is no violation: %v", err)
 	}
+	for _, not := range []string{StateClosed, StateWorking, "nonsense", ""} {
+		if err := db.Handle(t.Context(), list[0].ID, Handling{State: not, Reason: "another"}, "ito", noon); !errors.Is(err, ErrConflict) {
+			t.Errorf("from closed to %q: %v", not, err)
+		}
+	}
+	e, err := db.Event(t.Context(), list[0].ID)
+	must(t, err)
+	if e.Handling.Reason != "説明済み" {
+		t.Fatalf("why it was closed is now %q", e.Handling.Reason)
+	}
 	for state, want := range map[string]int{StateOpen: 0, StateWorking: 1, StateClosed: 1, "unclosed": 1} {
 		got, err := db.Events(t.Context(), EventFilter{State: state})
 		must(t, err)
@@ -184,6 +194,9 @@ func TestAViolationIsWorkedOnAndClosed(t *testing.T) {
 	if tm.Open != 1 {
 		t.Fatalf("open %d", tm.Open)
 	}
+	must(t, db.Handle(t.Context(), list[0].ID, Handling{State: StateOpen}, "sato", noon))
+	must(t, db.Handle(t.Context(), list[0].ID, Handling{State: StateWorking, Assignee: "ito"}, "ito", noon))
+	must(t, db.Handle(t.Context(), list[0].ID, Handling{State: StateWorking, Assignee: "sato"}, "sato", noon)) // taken over
 }
 
 func TestEveryFilterFindsItsOwn(t *testing.T) {

@@ -253,7 +253,7 @@ func (s *server) handle(r *request) error {
 	switch {
 	case h.State != store.StateWorking && h.State != store.StateClosed && h.State != store.StateOpen:
 		return errBadForm
-	case h.State == store.StateClosed && !r.may(admin):
+	case (h.State == store.StateClosed || e.Handling.State == store.StateClosed) && !r.may(admin):
 		return errForbidden
 	case h.State == store.StateClosed && reason == "":
 		return s.showViolation(r, e, "violation.reason_missing", reason, http.StatusUnprocessableEntity)
