@@ -1,17 +1,12 @@
 package enforce
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 )
-
-// maxAttr bounds what is read of one sysfs attribute; the kernel itself never gives more than a page.
-const maxAttr = 4096
 
 // tree is sysfs and procfs below a root. All writes pass through write, which a test replaces by a small kernel.
 type tree struct {
@@ -28,7 +23,17 @@ func (t tree) device(bus, name string) (string, error) {
 	if !plain(name) {
 		return "", fmt.Errorf("cannot find device %q: not a name", name)
 	}
-	return filepath.EvalSymlinks(t.path("sys/bus", bus, "devices", name))
+	return follow(t.path("sys/bus", bus, "devices", name))
+}
+
+// follow takes the one link that bus and class folders hold; nothing on the way to it or behind it is a link
+// (https://docs.kernel.org/filesystems/sysfs.html).
+func follow(link string) (string, error) {
+	target, err := os.Readlink(link)
+	if err != nil || filepath.IsAbs(target) {
+		return target, err
+	}
+	return filepath.Join(filepath.Dir(link), target), nil
 }
 
 // plain says that a name is one path element of at most 128 bytes and nothing cleverer.
@@ -37,17 +42,7 @@ func plain(name string) bool {
 }
 
 // names lists a folder, sorted; a folder that is not there is empty.
-func (t tree) names(dir string) []string {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil
-	}
-	out := make([]string, 0, len(entries))
-	for _, e := range entries {
-		out = append(out, e.Name())
-	}
-	return out
-}
+func (t tree) names(dir string) []string { return list(dir) }
 
 // driver names the driver bound to a device, "" for none.
 func driver(dir string) string {
@@ -60,27 +55,12 @@ func driver(dir string) string {
 
 // attr reads one attribute, trimmed and bounded.
 func attr(dir, name string) (string, error) {
-	f, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxAttr))
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimSpace(string(data)), nil
+	text, err := fetch(filepath.Join(dir, name))
+	return strings.TrimSpace(text), err
 }
 
 // writeAttr writes without creating: an attribute that is not there is a device that is gone.
-func writeAttr(path, value string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(value)
-	return errors.Join(err, f.Close())
-}
+func writeAttr(path, value string) error { return store(path, value) }
 
 // nodes finds the block devices whose real folder lies below one that begins with prefix,
 // and everything that was built upon them.
@@ -88,8 +68,8 @@ func (t tree) nodes(prefix string) []node {
 	class := t.path("sys/class/block")
 	var out []node
 	for _, name := range t.names(class) {
-		real, err := filepath.EvalSymlinks(filepath.Join(class, name))
-		if err == nil && strings.HasPrefix(real, prefix) {
+		dir, err := follow(filepath.Join(class, name))
+		if err == nil && strings.HasPrefix(dir, prefix) {
 			out = append(out, t.node(name, false))
 		}
 	}

@@ -81,7 +81,10 @@ func (u *usb) take(a *act) {
 			u.tree.set(a, stepDeauthorized, filepath.Join(dir, "authorized"), "0")
 		}
 	}
-	if _, err := u.closed(); err != nil && u.tries == stubborn {
+	if u.tries != stubborn {
+		return
+	}
+	if _, err := u.closed(); err != nil {
 		u.tree.set(a, stepDeauthorized, filepath.Join(u.dir, "authorized"), "0")
 	}
 }
