@@ -51,7 +51,7 @@ func (p *pages) csvHead() []string {
 func (p *pages) csvRow(v eventView) []string {
 	return []string{
 		strconv.FormatInt(v.ID, 10), v.At.In(p.cal.zone).Format(time.DateTime), v.Title, v.Detail, v.TerminalName, v.GroupName,
-		v.User, v.Serial, p.outcome(v.Outcome).Word, v.Rule, v.Clause, p.handling(v.State).Word, p.words.word("severity", v.Severity),
+		v.User, v.Serial, p.outcome(v.Result()).Word, v.Rule, v.Clause, p.handling(v.State).Word, p.words.word("severity", v.Severity),
 	}
 }
 

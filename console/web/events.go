@@ -42,6 +42,20 @@ type eventView struct {
 	Mode         policy.Mode    `json:"mode,omitempty"`
 }
 
+// outcomeObserved is what people read of an agent that only looks while its policy forbids; the record says audit.
+const outcomeObserved policy.Outcome = "observed"
+
+// resultOf is an outcome as people read it.
+func resultOf(o policy.Outcome, m policy.Mode) policy.Outcome {
+	if o == policy.OutcomeAudit && m == policy.ModeEnforce {
+		return outcomeObserved
+	}
+	return o
+}
+
+// Result is for lists and details.
+func (v eventView) Result() policy.Outcome { return resultOf(v.Outcome, v.Mode) }
+
 func (p *pages) event(e store.Event) eventView {
 	v := eventView{
 		ID: e.ID, At: e.Record.At, Received: e.Received, Terminal: e.Terminal, TerminalName: e.TerminalName,
@@ -121,7 +135,14 @@ func (p *pages) detail(rec wire.Record) string {
 		line = p.kinds(rec.Event.Device.Kinds)
 	}
 	if rec.Outcome == policy.OutcomeAudit {
-		line += p.words.say("list.comma") + p.words.say("detail.audit")
+		line += p.words.say("list.comma") + p.words.say("detail."+string(resultOf(rec.Outcome, modeOf(rec))))
 	}
 	return line
+}
+
+func modeOf(rec wire.Record) policy.Mode {
+	if rec.Decision == nil {
+		return ""
+	}
+	return rec.Decision.Mode
 }

@@ -62,6 +62,7 @@ var outcomeLooks = map[policy.Outcome][2]string{
 	policy.OutcomeAllowFailed: {"s-fail", "fail"},
 	policy.OutcomeDetected:    {"s-detected", "detected"},
 	policy.OutcomeAudit:       {"s-detected", "detected"},
+	outcomeObserved:           {"s-detected", "detected"},
 	policy.OutcomePending:     {"s-unknown", "clock"},
 	policy.OutcomeAllowed:     {"s-pass", "pass"},
 	policy.OutcomeRemoved:     {"s-na", "unplug"},

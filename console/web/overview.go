@@ -10,25 +10,26 @@ import (
 
 // overviewPage is what an administrator sees first. First is the way in while no terminal has reported.
 type overviewPage struct {
-	First      bool          `json:"first"`
-	Groups     []groupView   `json:"groups,omitempty"`
-	Acts       []eventView   `json:"alarms"`
-	Behind     int           `json:"behind"`
-	Todo       int           `json:"todo"`
-	Terminals  int           `json:"terminals"`
-	Reporting  int           `json:"reporting"`
-	Silent     int           `json:"silent"`
-	Share      string        `json:"share"` // percent, always shown with n/N
-	Width      widths        `json:"-"`
-	SilentDays int           `json:"silent_days"`
-	Oldest     *terminalLine `json:"oldest_contact,omitempty"`
-	Open       int           `json:"open"`
-	ByKind     []kindCount   `json:"open_by_kind"`
-	Ending     []grantView   `json:"ending_today"`
-	Running    int           `json:"running"`
-	Chart      chart         `json:"days"`
-	Chain      int           `json:"chain_faults"`
-	Gaps       int           `json:"gaps"`
+	First     bool          `json:"first"`
+	Groups    []groupView   `json:"groups,omitempty"`
+	Acts      []eventView   `json:"alarms"`
+	Behind    int           `json:"behind"`
+	Todo      int           `json:"todo"`
+	Terminals int           `json:"terminals"`
+	Reporting int           `json:"reporting"`
+	Silent    int           `json:"silent"`
+	Share     string        `json:"share"` // percent, always shown with n/N
+	Width     widths        `json:"-"`
+	SilentFor int           `json:"silent_after_minutes"`
+	SilentIs  string        `json:"-"`
+	Oldest    *terminalLine `json:"oldest_contact,omitempty"`
+	Open      int           `json:"open"`
+	ByKind    []kindCount   `json:"open_by_kind"`
+	Ending    []grantView   `json:"ending_today"`
+	Running   int           `json:"running"`
+	Chart     chart         `json:"days"`
+	Chain     int           `json:"chain_faults"`
+	Gaps      int           `json:"gaps"`
 }
 
 type kindCount struct {
@@ -58,7 +59,7 @@ func (s *server) overview(r *request) error {
 	p := s.pages[r.lang]
 	body := overviewPage{
 		First: o.Terminals == 0, Groups: groupViews(groups), Acts: p.events(o.Alarms), Behind: o.Behind,
-		Terminals: o.Terminals, Reporting: o.Reporting, Silent: o.Silent, SilentDays: int(s.SilentAfter / day),
+		Terminals: o.Terminals, Reporting: o.Reporting, Silent: o.Silent, SilentFor: int(s.SilentAfter / time.Minute), SilentIs: p.atLeast(s.SilentAfter),
 		ByKind: byKind(o.OpenByKind), Running: len(o.Running), Chart: p.chart(o.Days, r.now),
 		Chain: o.ChainFaults, Gaps: o.Gaps, Ending: p.endingToday(o.Running, r.now),
 	}
@@ -74,6 +75,17 @@ func (s *server) overview(r *request) error {
 		body.Oldest = &terminalLine{t.ID, t.Name, t.GroupName, t.LastContact}
 	}
 	return show(s, r, "overview", body, title("overview.title"), section("overview"))
+}
+
+// atLeast says a span in the largest unit that tells it whole.
+func (p *pages) atLeast(d time.Duration) string {
+	switch {
+	case d%day == 0:
+		return p.words.say("overview.silent_since", int(d/day))
+	case d%time.Hour == 0:
+		return p.words.say("overview.silent_hours", int(d/time.Hour))
+	}
+	return p.words.say("overview.silent_minutes", int(d/time.Minute))
 }
 
 func (b *overviewPage) share() {

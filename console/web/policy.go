@@ -153,6 +153,8 @@ type editPage struct {
 	Affected []string          `json:"affected"` // names of the group's terminals
 	Shuts    bool              `json:"shuts"`    // publishing shuts the kernel's gate
 	Opens    bool              `json:"opens"`
+	Gates    int               `json:"gates"`           // on so many terminals
+	Gateless int               `json:"gateless"`        // so many have none
 	Newer    int64             `json:"newer,omitempty"` // somebody published this meanwhile
 	NewerBy  string            `json:"newer_by,omitempty"`
 	Clauses  []clauseChoice    `json:"-"`
@@ -220,31 +222,39 @@ func (s *server) checkPolicy(r *request, body editPage, publish bool) error {
 	if len(body.Problems) > 0 {
 		return s.showEdit(r, body, http.StatusUnprocessableEntity)
 	}
-	if publish {
+	switch {
+	case publish && want.Reason == "":
+		return s.preview(r, body, have, want, http.StatusUnprocessableEntity)
+	case publish:
 		return s.publish(r, body, want)
 	}
-	return s.preview(r, body, have, want)
+	return s.preview(r, body, have, want, http.StatusOK)
 }
 
-func (s *server) preview(r *request, body editPage, have, want store.GroupPolicy) error {
+// preview shows what publishing would change, and says at once that the reason is missing.
+func (s *server) preview(r *request, body editPage, have, want store.GroupPolicy, code int) error {
 	list, err := s.DB.Terminals(r.Context(), body.Group.ID, "")
 	if err != nil {
 		return err
 	}
 	for _, t := range list {
 		body.Affected = append(body.Affected, t.Name)
+		if gated(t) {
+			body.Gates++
+		} else {
+			body.Gateless++
+		}
 	}
 	body.Checked, body.Changes = true, s.pages[r.lang].changes(have, want)
 	was, is := have.Control.Mode == policy.ModeEnforce, want.Control.Mode == policy.ModeEnforce
 	body.Shuts, body.Opens = is && !was, was && !is
-	return s.showEdit(r, body, http.StatusOK)
+	if want.Reason == "" && (len(body.Changes) > 0 || code != http.StatusOK) {
+		body.refuse("reason", s.pages[r.lang].words.say("edit.reason_missing"))
+	}
+	return s.showEdit(r, body, code)
 }
 
 func (s *server) publish(r *request, body editPage, want store.GroupPolicy) error {
-	if want.Reason == "" {
-		body.refuse("reason", s.pages[r.lang].words.say("edit.reason_missing"))
-		return s.showEdit(r, body, http.StatusUnprocessableEntity)
-	}
 	if _, err := s.DB.PutGroupPolicy(r.Context(), want, body.BasedOn, r.now); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sekisho/console/store"
+	"sekisho/internal/policy"
 	"sekisho/internal/wire"
 )
 
@@ -185,6 +186,9 @@ type attachedView struct {
 	Kind    string `json:"kind"`
 	Blocked int64  `json:"event,omitempty"`
 }
+
+// Result is the outcome as people read it.
+func (a attachedView) Result() policy.Outcome { return resultOf(a.Outcome, a.Decision.Mode) }
 
 func (s *server) terminal(r *request) error {
 	t, err := s.DB.Terminal(r.Context(), r.PathValue("id"))

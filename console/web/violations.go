@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/url"
 	"sort"
 	"strconv"
@@ -142,10 +143,8 @@ func (s *server) violations(r *request) error {
 		return err
 	}
 	body := p.violationList(v, list, counts, r.now)
-	if v.Terminal != "" {
-		if err := s.nameTerminal(r, &body, v); err != nil {
-			return err
-		}
+	if err := s.nameChips(r, &body, v); err != nil {
+		return err
 	}
 	return show(s, r, "violations", body, title("violations.title"), section("violations"), searched(v.Text))
 }
@@ -216,19 +215,34 @@ func (p *pages) chosen(v view) []choice {
 	return on
 }
 
-// nameTerminal writes the terminal's name on its chip: ids are for addresses.
-func (s *server) nameTerminal(r *request, body *violationsPage, v view) error {
-	t, err := s.DB.Terminal(r.Context(), v.Terminal)
-	if err != nil {
-		return err
-	}
-	say := s.pages[r.lang].words.say
-	for i := range body.On {
-		if body.On[i].Word == say("chip.terminal", v.Terminal) {
-			body.On[i].Word = say("chip.terminal", t.Name)
+// nameChips writes names on the chips of a terminal and a group: ids are for addresses. What nobody knows keeps its id.
+func (s *server) nameChips(r *request, body *violationsPage, v view) error {
+	if v.Terminal != "" {
+		switch t, err := s.DB.Terminal(r.Context(), v.Terminal); {
+		case err == nil:
+			s.nameChip(r, body, "chip.terminal", v.Terminal, t.Name)
+		case !errors.Is(err, store.ErrNotFound):
+			return err
 		}
 	}
-	return nil
+	if v.Group == "" {
+		return nil
+	}
+	g, err := s.groupByID(r, v.Group)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	s.nameChip(r, body, "chip.group", v.Group, g.Name)
+	return err
+}
+
+func (s *server) nameChip(r *request, body *violationsPage, key, id, name string) {
+	say := s.pages[r.lang].words.say
+	for i := range body.On {
+		if body.On[i].Word == say(key, id) {
+			body.On[i].Word = say(key, name)
+		}
+	}
 }
 
 func (p *pages) narrow(family string, counts map[string]int, set func(*view, string), v view) []choice {
