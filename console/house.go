@@ -38,6 +38,9 @@ type house struct {
 
 // openHouse reads the folder, and makes on first start what is missing, for this user only.
 func openHouse(state string, now func() time.Time) (*house, error) {
+	if err := foreign(state, os.Geteuid()); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return nil, hint(fmt.Errorf("cannot make the state folder: %w", err), "choose another folder with --state, or run as its owner")
 	}

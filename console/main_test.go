@@ -227,8 +227,9 @@ func TestTheConsoleServesBothListenersAndStopsWhenTold(t *testing.T) {
 	out, ended := lines{make(chan string, 100)}, make(chan int, 1)
 	go func() { ended <- run(ctx, []string{"serve", "--state", dir}, out, out) }()
 	greeting := <-out.to
-	if !strings.Contains(greeting, "https://"+people+"/setup/") {
-		t.Fatalf("it said %q", greeting)
+	link, err := os.ReadFile(filepath.Join(dir, setupFile))
+	if err != nil || !strings.HasPrefix(string(link), "https://"+people+"/setup/") || strings.Contains(greeting, "/setup/") || !strings.Contains(greeting, setupFile) {
+		t.Fatalf("it said %q, the link is %q, %v", greeting, link, err)
 	}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}, Timeout: 30 * time.Second}
 	for address, want := range map[string]int{people + "/login": http.StatusOK, terminals + "/agent/v1/policy": http.StatusUnauthorized} {
@@ -246,8 +247,10 @@ func TestTheConsoleServesBothListenersAndStopsWhenTold(t *testing.T) {
 	if code := <-ended; code != exitOK {
 		t.Errorf("ended with %d", code)
 	}
-	if info, err := os.Stat(filepath.Join(dir, "policy.key")); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("policy key: %v %v", info, err)
+	for _, secret := range []string{"policy.key", setupFile} {
+		if info, err := os.Stat(filepath.Join(dir, secret)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", secret, info, err)
+		}
 	}
 }
 

@@ -17,7 +17,6 @@ import (
 
 	"sekisho/console/agentapi"
 	"sekisho/console/carryout"
-	"sekisho/console/store"
 	"sekisho/internal/seal"
 )
 
@@ -80,19 +79,6 @@ func serve(ctx context.Context, c call) error {
 func publicKeys(key ed25519.PrivateKey) map[string][]byte {
 	pub := key.Public().(ed25519.PublicKey)
 	return map[string][]byte{seal.KeyID(pub): pub}
-}
-
-// greet tells who starts the console for the first time where to go on.
-func greet(ctx context.Context, c call, h *house) error {
-	link, err := h.setupLink(ctx, time.Now())
-	if errors.Is(err, store.ErrConflict) {
-		return nil // there is an administrator
-	}
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(c.out, "Make the first administrator here (once, within one hour):\n  %s\nFingerprint of this console's CA:\n  %s\n", link, h.ca.Fingerprint())
-	return nil
 }
 
 // server is one listener and what answers on it.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -30,6 +31,9 @@ func verify(ctx context.Context, c call) error {
 	path := c.flags.Lookup("db").Value.String()
 	if path == "" {
 		path = filepath.Join(c.state, "console.db")
+	}
+	if err := foreign(filepath.Dir(path), os.Geteuid()); err != nil { // a database that is in use gets companion files
+		return err
 	}
 	db, err := store.OpenToRead(ctx, path, time.UTC)
 	if err != nil {
