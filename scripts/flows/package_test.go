@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,19 +19,12 @@ import (
 // RAM disks that it renews) and what a running machine writes by itself.
 const tree = `find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/tmp -o -path /boot -o -path /root ` +
 	`-o -path /home -o -path /var/lib/dpkg -o -path /var/log -o -path /var/cache -o -path /var/lib/systemd/random-seed -o -path /var/lib/systemd/timers ` +
-	`-o -path /var/lib/initramfs-tools -o -path /var/lib/systemd/timesync \) -prune -o -type f -printf '%p %M %u %g %s\n' -o -printf '%p %M %u %g %l\n' | LC_ALL=C sort`
+	`-o -path /var/lib/initramfs-tools -o -path '/etc/*-' -o -path /etc/.pwd.lock -o -path /var/lib/systemd/timesync \) -prune -o -type f -printf '%p %M %u %g %s\n' -o -printf '%p %M %u %g %l\n' | LC_ALL=C sort`
 
 func TestAPackageComesIsUpgradedAndGoesWithoutATrace(t *testing.T) {
-	older, newer := packaged(t, "1.0"), packaged(t, "1.1")
-	image, err := vm.Build(t.Context(), t.Logf)
-	must(t, err)
-	s := &scene{T: t, console: newConsole(t, program("sekisho-console"))}
-	s.machine, err = image.Start(t.Context(), vm.Options{})
-	must(t, err)
-	t.Cleanup(func() {
-		s.lastWords()
-		s.machine.Close()
-	})
+	older, newer := packaged(t, "sekisho-agent", "1.0"), packaged(t, "sekisho-agent", "1.1")
+	s := bare(t)
+	s.console = newConsole(t, program("sekisho-console"))
 	must(t, s.machine.Put(t.Context(), program("racer"), "/usr/local/bin/racer"))
 	must(t, s.machine.Put(t.Context(), older, "/tmp/older.deb"))
 	must(t, s.machine.Put(t.Context(), newer, "/tmp/newer.deb"))
@@ -72,6 +66,45 @@ func TestAPackageComesIsUpgradedAndGoesWithoutATrace(t *testing.T) {
 	if left := s.run(tree + " >/tmp/after; diff /tmp/before /tmp/after || true"); left != "" {
 		t.Errorf("purging leaves a trace:\n%s", left)
 	}
+}
+
+func TestTheConsolesPackageRunsInItsSandboxAndGoesWithoutATrace(t *testing.T) {
+	deb := packaged(t, "sekisho-console", "1.0")
+	s := bare(t)
+	must(t, s.machine.Put(t.Context(), deb, "/tmp/console.deb"))
+	s.run(tree + " >/tmp/before")
+	for range 2 { // the second is an upgrade
+		s.install("/tmp/console.deb")
+		eventually(t, time.Minute, "the console listens", func() error {
+			_, err := s.machine.Run(t.Context(), "systemctl is-active -q sekisho-console && bash -c 'exec 3<>/dev/tcp/127.0.0.1/8443 4<>/dev/tcp/127.0.0.1/8444'")
+			return err
+		})
+	}
+	got := s.run(`cd /var/lib/sekisho-console; ps -o user= -C sekisho-console; stat -c '%a %U %n' . ca.key; readlink console.yaml
+runuser -u sekisho-console -- sekisho-console token; openssl x509 -in server.crt -noout -ext subjectAltName; journalctl -u sekisho-console -o cat --no-pager`)
+	for _, want := range []string{"700 sekisho-console .", "600 sekisho-console ca.key", "/etc/sekisho/console.yaml", "--fingerprint", "IP Address:10.0.2.15", "console is running"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in:\n%s", want, got)
+		}
+	}
+	s.run("dpkg -r sekisho-console && test -e /var/lib/sekisho-console/console.db && dpkg -P sekisho-console")
+	if left := s.run(tree + " >/tmp/after; diff /tmp/before /tmp/after || true"); left != "" {
+		t.Errorf("purging leaves a trace:\n%s", left)
+	}
+}
+
+// bare is a terminal without anything of ours.
+func bare(t *testing.T) *scene {
+	image, err := vm.Build(t.Context(), t.Logf)
+	must(t, err)
+	s := &scene{T: t}
+	s.machine, err = image.Start(t.Context(), vm.Options{})
+	must(t, err)
+	t.Cleanup(func() {
+		s.lastWords()
+		s.machine.Close()
+	})
+	return s
 }
 
 // install takes what dpkg says into the log when it fails.
@@ -116,18 +149,18 @@ func (s *scene) noGap() {
 	})
 }
 
-// packaged builds the agent's deb in this version.
-func packaged(t *testing.T, version string) string {
+// packaged builds a program's deb in this version.
+func packaged(t *testing.T, name, version string) string {
 	dir := t.TempDir()
 	build := exec.Command("../package", version)
 	build.Env = append(os.Environ(), "SEKISHO_DIST="+dir)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("cannot package: %v\n%s", err, out)
 	}
-	found, err := filepath.Glob(filepath.Join(dir, "sekisho-agent_*.deb"))
+	found, err := filepath.Glob(filepath.Join(dir, name+"_*.deb"))
 	must(t, err)
 	if len(found) != 1 {
-		t.Fatalf("the agent's packages are %q", found)
+		t.Fatalf("the packages of %s are %q", name, found)
 	}
 	return found[0]
 }
