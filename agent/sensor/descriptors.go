@@ -25,16 +25,10 @@ const maxInterfaces = 256
 type descriptors struct {
 	class      policy.Interface   // of the device itself
 	interfaces []policy.Interface // in order
-	configs    []configuration    // in order
+	configs    int                // how many
+	end        int                // where the device says that the last of them ends
 	unclean    bool               // sloppy, but nothing is hidden from us
 	fault      string             // broken: there may be more than we see
-}
-
-// configuration counts the interfaces the kernel will make when it chooses this one.
-type configuration struct {
-	value   uint8
-	numbers map[uint8]bool
-	end     int // where the device says that it ends
 }
 
 // parseDescriptors reads sysfs' "descriptors": the device descriptor, then each configuration with all that follows it.
@@ -47,8 +41,8 @@ func parseDescriptors(b []byte) descriptors {
 	}
 	d.class = policy.Interface{Class: b[4], Subclass: b[5], Protocol: b[6]}
 	d.walk(b, sizeDevice)
-	if want := int(b[17]); d.fault == "" && len(d.configs) != want {
-		d.broken(fmt.Sprintf("%d configurations promised, %d found", want, len(d.configs)))
+	if want := int(b[17]); d.fault == "" && d.configs != want {
+		d.broken(fmt.Sprintf("%d configurations promised, %d found", want, d.configs))
 	}
 	if d.fault == "" && len(d.interfaces) == 0 {
 		d.broken("no interface is described")
@@ -88,7 +82,7 @@ func (d *descriptors) take(one []byte, at int) {
 // checkEnd compares where a configuration ends with where it said it would. Cheap devices get this wrong and the
 // kernel cuts the rest off, so it is no more than unclean: every byte the kernel has was walked.
 func (d *descriptors) checkEnd(at int) {
-	if n := len(d.configs); n > 0 && d.configs[n-1].end != at {
+	if d.configs > 0 && d.end != at {
 		d.unclean = true
 	}
 }
@@ -98,30 +92,19 @@ func (d *descriptors) addConfig(one []byte, at int) {
 		d.broken(fmt.Sprintf("short configuration at byte %d", at))
 		return
 	}
-	end := at + int(binary.LittleEndian.Uint16(one[2:]))
-	d.configs = append(d.configs, configuration{one[5], map[uint8]bool{}, end})
+	d.configs++
+	d.end = at + int(binary.LittleEndian.Uint16(one[2:]))
 }
 
 func (d *descriptors) addInterface(one []byte, at int) {
 	switch {
 	case len(one) < sizeInterface:
 		d.broken(fmt.Sprintf("short interface at byte %d", at))
-	case len(d.configs) == 0:
+	case d.configs == 0:
 		d.broken(fmt.Sprintf("interface outside a configuration at byte %d", at))
 	case len(d.interfaces) == maxInterfaces:
 		d.broken(fmt.Sprintf("more than %d interfaces", maxInterfaces))
 	default:
-		d.configs[len(d.configs)-1].numbers[one[2]] = true
 		d.interfaces = append(d.interfaces, policy.Interface{Class: one[5], Subclass: one[6], Protocol: one[7]})
 	}
-}
-
-// expect is the number of interfaces that the kernel makes of a configuration; 0 where there is no such one.
-func (d *descriptors) expect(value int) int {
-	for _, c := range d.configs {
-		if int(c.value) == value {
-			return len(c.numbers)
-		}
-	}
-	return 0
 }

@@ -1,7 +1,6 @@
 package sensor
 
 import (
-	"io/fs"
 	"path"
 	"strconv"
 	"strings"
@@ -139,14 +138,9 @@ var blocks = map[string][]string{
 
 // capacity adds up all media in a device, in bytes; known is false while it has no block device.
 func (t tree) capacity(sub subject) (sum int64, known bool) {
-	below, err := fs.Sub(t.FS, sub.dir)
-	if err != nil {
-		return 0, false
-	}
 	for _, pattern := range blocks[sub.bus] {
-		found, _ := fs.Glob(below, pattern) // errs only on a bad pattern
-		for _, block := range found {
-			sum += tree{below}.size(block)
+		for _, block := range t.match(sub.dir, pattern) {
+			sum += t.size(block)
 			known = true
 		}
 	}

@@ -103,7 +103,7 @@ func (m *machine) usb(dir string, raw []byte, attrs map[string]string) string {
 	m.num++
 	m.attrs(dir, map[string]string{
 		"idVendor": "0781", "idProduct": "5583", "manufacturer": "SanDisk", "product": "Ultra", "serial": "4C53",
-		"devnum": fmt.Sprint(m.num), "removable": "removable", "authorized": "1", "bConfigurationValue": "",
+		"devnum": fmt.Sprint(m.num), "removable": "removable", "authorized": "1", "bNumInterfaces": "",
 	})
 	m.attrs(dir, attrs)
 	m.write(path.Join("sys", dir, "descriptors"), string(raw))
@@ -113,7 +113,11 @@ func (m *machine) usb(dir string, raw []byte, attrs map[string]string) string {
 
 // configure makes the interfaces of the first setting, as the kernel does when it chooses configuration 1.
 func (m *machine) configure(dir string, list ...iface) {
-	m.attrs(dir, map[string]string{"bConfigurationValue": "1"})
+	numbers := map[uint8]bool{}
+	for _, i := range list {
+		numbers[i.number] = true
+	}
+	m.attrs(dir, map[string]string{"bNumInterfaces": fmt.Sprintf("%2d", len(numbers))})
 	for _, i := range list {
 		m.attrs(part(dir, i), map[string]string{
 			"bInterfaceClass":    fmt.Sprintf("%02x", i.class),

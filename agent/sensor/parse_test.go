@@ -33,8 +33,7 @@ func TestEveryConfigurationIsSeen(t *testing.T) {
 	got := parseDescriptors(raw)
 	want(t, "fault", got.fault, "")
 	want(t, "interfaces", len(got.interfaces), 4)
-	want(t, "made of configuration 2", got.expect(2), 2)
-	want(t, "made of configuration 9", got.expect(9), 0)
+	want(t, "configurations", got.configs, 2)
 }
 
 func TestAWrongTotalLengthIsSloppyButHidesNothing(t *testing.T) {
@@ -58,7 +57,7 @@ func FuzzDescriptors(f *testing.F) {
 		if got.fault == "" && len(got.interfaces) == 0 {
 			t.Error("a device without interfaces and without fault")
 		}
-		if got.fault == "" && len(got.configs) != int(raw[17]) {
+		if got.fault == "" && got.configs != int(raw[17]) {
 			t.Error("a configuration is missing without fault")
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"path"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 func TestDevicesAreToldByTheirInterfaces(t *testing.T) {
@@ -165,4 +166,33 @@ func TestTheUserIsWhoeverSitsAtTheTerminal(t *testing.T) {
 	want(t, "from afar, in no passwd", who(), "suzuki")
 	m.write("run/systemd/sessions/5", "UID=1000\nUSER=x\nACTIVE=1\nSTATE=active\nREMOTE=0\nSEAT=seat0\nCLASS=user\n")
 	want(t, "at the seat", who(), "sato")
+}
+
+func TestWhoSitsIsReadAgainOnlyWhenSessionsOrAccountsHaveChanged(t *testing.T) {
+	m := newMachine(t)
+	m.write("etc/passwd", "sato:x:1000:1000::/home/sato:/bin/sh\nkato:x:1001:1001::/home/kato:/bin/sh\n")
+	session := func(uid string) {
+		m.write("run/systemd/sessions/5", "UID="+uid+"\nACTIVE=1\nSEAT=seat0\nCLASS=user\n")
+	}
+	touch := func(at time.Time) {
+		for _, name := range []string{"run/systemd/sessions", "etc/passwd"} {
+			if err := os.Chtimes(filepath.Join(m.root, name), at, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var s sitter
+	who := func() string { return s.user(m.options().tree(), time.Now()) }
+	long := time.Now().Add(-time.Hour)
+	session("1000")
+	want(t, "changed just now", who(), "sato")
+	session("1001")
+	want(t, "too young to be remembered", who(), "kato")
+	touch(long)
+	want(t, "long ago", who(), "kato")
+	session("1000")
+	touch(long)
+	want(t, "remembered, for nothing says that it changed", who(), "kato")
+	touch(long.Add(time.Second))
+	want(t, "changed", who(), "sato")
 }

@@ -4,9 +4,7 @@ package sensor
 
 import (
 	"errors"
-	"io/fs"
-	"os"
-	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -44,9 +42,7 @@ func systemName(d policy.Device) string {
 	return strings.TrimSpace(d.Bus + " " + d.ID + " " + d.Serial)
 }
 
-// tree is the terminal's file system as the sensor reads it: pure over fs.FS, so that it runs anywhere.
-type tree struct {
-	fs.FS
-}
+// tree is the terminal's file system as the sensor reads it, below a root so that it runs anywhere.
+type tree struct{ root string }
 
-func (o Options) tree() tree { return tree{os.DirFS(path.Clean(o.Root))} }
+func (o Options) tree() tree { return tree{filepath.Clean(o.Root)} }

@@ -1,8 +1,8 @@
 package sensor
 
 import (
-	"io"
 	"io/fs"
+	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -17,18 +17,19 @@ const (
 	maxWord        = 256 // bytes of a string that came from a device
 )
 
-// read gives at most max bytes of a file; ok is false when it cannot be read or is longer.
-func (t tree) read(name string, max int64) ([]byte, bool) {
-	f, err := t.Open(name)
-	if err != nil {
+// at is where a name lies; nothing outside the tree has one.
+func (t tree) at(name string) (string, bool) {
+	return t.root + "/" + name, fs.ValidPath(name)
+}
+
+// read gives the content of a file; ok is false when it cannot be read or is longer than max bytes.
+func (t tree) read(name string, max int) ([]byte, bool) {
+	file, ok := t.at(name)
+	if !ok {
 		return nil, false
 	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, max+1))
-	if err != nil || int64(len(b)) > max {
-		return nil, false
-	}
-	return b, true
+	b, err := slurp(file, max+1, strings.HasPrefix(name, "sys/"))
+	return b, err == nil && len(b) <= max
 }
 
 // attr is a one-line attribute of the kernel's own making; "" when it is missing.
@@ -94,27 +95,52 @@ func cut(s string, max int) string {
 	return s[:max]
 }
 
-// names lists a folder; what cannot be listed is empty.
+// names lists a folder, sorted; what cannot be listed is empty.
 func (t tree) names(dir string) []string {
-	entries, err := fs.ReadDir(t.FS, dir)
-	if err != nil {
+	folder, ok := t.at(dir)
+	if !ok {
 		return nil
 	}
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.Name()
+	return list(folder)
+}
+
+// match finds what lies below a folder by a pattern as path.Match has it.
+func (t tree) match(dir, pattern string) []string {
+	found := []string{dir}
+	for _, part := range strings.Split(pattern, "/") {
+		var deeper []string
+		for _, at := range found {
+			for _, name := range t.names(at) {
+				if ok, _ := path.Match(part, name); ok { // errs only on a bad pattern
+					deeper = append(deeper, path.Join(at, name))
+				}
+			}
+		}
+		found = deeper
 	}
-	return names
+	return found
+}
+
+func (t tree) stat(name string) (fs.FileInfo, error) {
+	file, ok := t.at(name)
+	if !ok {
+		return nil, fs.ErrInvalid
+	}
+	return os.Stat(file)
 }
 
 func (t tree) exists(name string) bool {
-	_, err := fs.Stat(t.FS, name)
+	_, err := t.stat(name)
 	return err == nil
 }
 
 // real follows the one link that bus and class folders hold, to the path that uevents use.
 func (t tree) real(link string) (string, bool) {
-	target, err := fs.ReadLink(t.FS, link)
+	file, ok := t.at(link)
+	if !ok {
+		return "", false
+	}
+	target, err := os.Readlink(file)
 	if err != nil {
 		return "", false
 	}

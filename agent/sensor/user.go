@@ -1,9 +1,9 @@
 package sensor
 
 import (
-	"io/fs"
 	"path"
 	"strings"
+	"time"
 )
 
 // User names who sits at the terminal: the active session of the seat, else one from afar; "" is unknown or nobody.
@@ -27,9 +27,42 @@ func (t tree) user() string {
 	return remote
 }
 
+// sitter remembers who sits at the terminal for as long as neither the sessions nor the accounts have changed.
+// Both are replaced by renaming, which shows in the times of their folder and file.
+type sitter struct {
+	name  string
+	known bool
+	as    [2]time.Time // the times that belong to name
+}
+
+// settling is how old a change must be before it is trusted to be the last with its time: a kernel's file times
+// stand still for some milliseconds.
+const settling = time.Second
+
+func (s *sitter) user(t tree, now time.Time) string {
+	as, ok := t.changed([2]string{"run/systemd/sessions", "etc/passwd"})
+	if s.known && ok && as == s.as {
+		return s.name
+	}
+	s.name, s.as = t.user(), as
+	s.known = ok && now.Sub(as[0]) > settling && now.Sub(as[1]) > settling
+	return s.name
+}
+
+func (t tree) changed(names [2]string) (at [2]time.Time, ok bool) {
+	for i, name := range names {
+		info, err := t.stat(name)
+		if err != nil {
+			return at, false
+		}
+		at[i] = info.ModTime()
+	}
+	return at, true
+}
+
 func (t tree) session(name string) map[string]string {
 	name, keys := path.Join("run/systemd/sessions", name), map[string]string{}
-	if info, err := fs.Stat(t.FS, name); err != nil || !info.Mode().IsRegular() {
+	if info, err := t.stat(name); err != nil || !info.Mode().IsRegular() {
 		return keys // beside a session lies its FIFO, 3.ref: who reads it waits until that session ends
 	}
 	b, _ := t.read(name, maxText)

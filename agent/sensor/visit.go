@@ -1,6 +1,7 @@
 package sensor
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -47,7 +48,8 @@ func (w *watcher) again() {
 			w.leave(e)
 		}
 	}
-	for key, sub := range there {
+	for _, key := range slices.Sorted(maps.Keys(there)) {
+		sub := there[key]
 		if e := w.here[key]; e != nil {
 			w.refresh(e)
 			continue
@@ -197,6 +199,12 @@ func (w *watcher) remember(e *entry) {
 	}
 }
 
+// sameParts says whether a USB device has the interfaces that it had when it was last told.
+func (w *watcher) sameParts(e *entry) bool {
+	now := w.tree.interfaces(e.sub.dir)
+	return len(now) == len(e.interfaces) && all(now, func(name string) bool { return e.interfaces[name] })
+}
+
 func (w *watcher) time() time.Time {
 	if w.seen.IsZero() {
 		return w.options.Now()
@@ -210,7 +218,7 @@ func (w *watcher) put(e *entry, what string) {
 		seen = e.seen
 	}
 	w.queue.put(e.sub.key(), policy.Event{
-		What: what, Device: e.device, SeenAt: seen, User: w.tree.user(),
+		What: what, Device: e.device, SeenAt: seen, User: w.who.user(w.tree, w.options.Now()),
 		Present: e.present && what == policy.EventAttach,
 	})
 }

@@ -31,6 +31,7 @@ type watcher struct {
 	here    map[string]*entry // by subject.key
 	system  map[string]bool   // systemName of the machine's own
 	queue   queue
+	who     sitter
 	seen    time.Time // when the kernel told of what is being handled; zero when nobody told
 }
 
@@ -198,6 +199,8 @@ func (w *watcher) bind(e *entry, sub subject, ev uevent) {
 	case !e.told && ev.action == "bind" && sub.bus == policy.BusUSB:
 		w.look(e)
 		w.tell(e)
+	case ev.action == "bind" && sub.bus == policy.BusUSB && w.sameParts(e):
+		// It was told at its last interface's "add"; nothing has changed since, and the hands need the processor.
 	default:
 		w.refresh(e)
 	}

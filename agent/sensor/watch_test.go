@@ -29,6 +29,20 @@ func TestAStickIsToldWhenItsInterfaceExistsAndNotBefore(t *testing.T) {
 	})
 }
 
+func TestADeviceOfTwoInterfacesIsToldWhenTheKernelHasMadeBoth(t *testing.T) {
+	story(t, nothing, usual, func(m *machine, k *kernel, events <-chan policy.Event) {
+		dir := m.usb(xhci+"/1-2", describes(bot, keyboard), nil)
+		k.usb("add", dir)
+		m.configure(dir, bot)
+		m.attrs(dir, map[string]string{"bNumInterfaces": " 2"})
+		k.say("add", part(dir, bot), "usb", "usb_interface")
+		want(t, "after the first", heard(events), "")
+		m.configure(dir, bot, keyboard)
+		k.say("add", part(dir, keyboard), "usb", "usb_interface")
+		want(t, "after the second", heard(events), "attach 1-2")
+	})
+}
+
 func TestADeviceThatIsNeverConfiguredIsToldAfterASecond(t *testing.T) {
 	story(t, nothing, usual, func(m *machine, k *kernel, events <-chan policy.Event) {
 		k.usb("add", m.usb(xhci+"/1-2", []byte{18, 1, 0}, nil))
