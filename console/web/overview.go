@@ -30,6 +30,7 @@ type overviewPage struct {
 	Chart     chart         `json:"days"`
 	Chain     int           `json:"chain_faults"`
 	Gaps      int           `json:"gaps"`
+	Verified  verifiedView  `json:"verified"`
 }
 
 type kindCount struct {
@@ -56,15 +57,22 @@ func (s *server) overview(r *request) error {
 	if err != nil {
 		return err
 	}
+	verified, err := s.verified(r)
+	if err != nil {
+		return err
+	}
 	p := s.pages[r.lang]
 	body := overviewPage{
 		First: o.Terminals == 0, Groups: groupViews(groups), Acts: p.events(o.Alarms), Behind: o.Behind,
 		Terminals: o.Terminals, Reporting: o.Reporting, Silent: o.Silent, SilentFor: int(s.SilentAfter / time.Minute), SilentIs: p.atLeast(s.SilentAfter),
 		ByKind: byKind(o.OpenByKind), Running: len(o.Running), Chart: p.chart(o.Days, r.now),
-		Chain: o.ChainFaults, Gaps: o.Gaps, Ending: p.endingToday(o.Running, r.now),
+		Chain: o.ChainFaults, Gaps: o.Gaps, Verified: verified, Ending: p.endingToday(o.Running, r.now),
 	}
 	body.Todo = len(body.Acts)
 	if o.Behind > 0 {
+		body.Todo++
+	}
+	if verified.State == "bad" {
 		body.Todo++
 	}
 	for _, k := range body.ByKind {

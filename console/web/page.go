@@ -40,6 +40,7 @@ type shell struct {
 	Open             int // violations not closed
 	Terminals        int
 	Running          int // grants
+	Verified         verifiedView
 	Signed           bool
 	Menu             bool // false: a page for people who are not signed in
 	status           int
@@ -170,6 +171,7 @@ func (s *server) frame(r *request, sh *shell) {
 	if c, err := s.DB.CountEvents(r.Context(), store.EventFilter{Violations: true, State: stateUnclosed}); err == nil {
 		sh.Open = c.Total
 	}
+	sh.Verified, _ = s.verified(r)
 	if groups, err := s.DB.Groups(r.Context()); err == nil {
 		for _, g := range groups {
 			sh.Terminals += g.Terminals
