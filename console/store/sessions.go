@@ -11,29 +11,32 @@ import (
 // sessionTouch is how old LastSeen may be before it is written again: one write a minute at most.
 const sessionTouch = time.Minute
 
-const sessionColumns = `s.id, s.hash, s.api, s.note, s.created_at, s.last_seen, s.expires_at, ` + accountColumns
+const sessionColumns = `s.id, s.hash, s.api, s.role, s.note, s.created_at, s.last_seen, s.expires_at, ` + accountColumns
 
 func readSession(r scanner) (s Session, err error) {
 	var hash []byte
 	var api, created, seen, ends, born, disabled int64
-	dest := append([]any{&s.ID, &hash, &api, &s.Note, &created, &seen, &ends}, s.Account.fields(&born, &disabled)...)
+	dest := append([]any{&s.ID, &hash, &api, &s.Role, &s.Note, &created, &seen, &ends}, s.Account.fields(&born, &disabled)...)
 	err = r.Scan(dest...)
 	copy(s.Hash[:], hash)
 	s.API, s.CreatedAt, s.LastSeen, s.ExpiresAt = api != 0, moment(created), moment(seen), moment(ends)
 	s.Account.CreatedAt, s.Account.Disabled = moment(born), disabled != 0
+	if s.Role != "" {
+		s.Account.Role = s.Role
+	}
 	return s, err
 }
 
 // PutSession begins a session or makes an API token.
 func (db *DB) PutSession(ctx context.Context, s Session, now time.Time) error {
 	return db.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (hash, account, api, note, created_at, last_seen, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			s.Hash[:], s.Account.ID, flag(s.API), s.Note, ms(now), ms(now), ms(s.ExpiresAt))
+		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (hash, account, api, role, note, created_at, last_seen, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			s.Hash[:], s.Account.ID, flag(s.API), s.Role, s.Note, ms(now), ms(now), ms(s.ExpiresAt))
 		if err != nil || !s.API {
 			return err
 		}
-		return note(ctx, tx, now, s.Account.Name, "api_token", s.Note, map[string]any{"expires_at": s.ExpiresAt})
+		return note(ctx, tx, now, s.Account.Name, "api_token", s.Note, map[string]any{"expires_at": s.ExpiresAt, "role": s.Role})
 	})
 }
 

@@ -174,6 +174,7 @@ type Session struct {
 	Hash      [32]byte
 	Account   Account
 	API       bool
+	Role      string // of an API token that may less than its account; "" is the account's
 	Note      string // API token's name, or the browser's own words
 	CreatedAt time.Time
 	LastSeen  time.Time

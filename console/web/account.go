@@ -27,6 +27,7 @@ type accountPage struct {
 type sessionView struct {
 	ID        int64     `json:"id"`
 	Note      string    `json:"note"`
+	Role      string    `json:"role"`
 	CreatedAt time.Time `json:"created_at"`
 	LastSeen  time.Time `json:"last_seen"`
 	ExpiresAt time.Time `json:"expires_at"`
@@ -52,7 +53,7 @@ func (s *server) showAccount(r *request, body accountPage, code int) error {
 		return err
 	}
 	for _, one := range list {
-		v := sessionView{one.ID, one.Note, one.CreatedAt, one.LastSeen, one.ExpiresAt, one.ID == r.session.ID}
+		v := sessionView{one.ID, one.Note, one.Account.Role, one.CreatedAt, one.LastSeen, one.ExpiresAt, one.ID == r.session.ID}
 		switch {
 		case !one.ExpiresAt.After(r.now):
 		case one.API:
@@ -149,9 +150,17 @@ func (s *server) newAPIToken(r *request) error {
 	if note == "" {
 		return s.showAccount(r, accountPage{Problems: map[string]string{"note": "account.token_note"}}, http.StatusUnprocessableEntity)
 	}
+	role := r.PostFormValue("role")
+	switch role {
+	case "", store.RoleAdmin: // the account's own
+		role = ""
+	case store.RoleAuditor:
+	default:
+		return errBadForm
+	}
 	secret := newSecret()
 	err := s.DB.PutSession(r.Context(), store.Session{
-		Hash: sha256.Sum256([]byte(secret)), Account: r.session.Account, API: true, Note: note,
+		Hash: sha256.Sum256([]byte(secret)), Account: r.session.Account, API: true, Role: role, Note: note,
 		CreatedAt: r.now, LastSeen: r.now, ExpiresAt: r.now.Add(apiTokenLife),
 	}, r.now)
 	if err != nil {

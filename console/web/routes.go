@@ -31,6 +31,7 @@ func routes() []route {
 		{Method: "GET", Pattern: "/violations", do: (*server).violations},
 		{Method: "GET", Pattern: "/violations.csv", do: (*server).violationsCSV},
 		{Method: "GET", Pattern: "/violations/{id}", do: (*server).violation},
+		{Method: "GET", Pattern: "/violations/{id}/record.json", do: (*server).proof},
 		{Method: "POST", Pattern: "/violations/{id}", Roles: hands, do: (*server).handle},
 		{Method: "GET", Pattern: "/terminals", do: (*server).terminals},
 		{Method: "GET", Pattern: "/terminals/{id}", do: (*server).terminal},

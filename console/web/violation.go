@@ -28,6 +28,8 @@ type violationPage struct {
 	Seq       uint64        `json:"seq"`
 	Hash      wire.Hash     `json:"hash"`
 	ChainOK   bool          `json:"chain_ok"`
+	Earlier   int64         `json:"earlier,omitempty"` // the record before in the same journal
+	Next      int64         `json:"next,omitempty"`
 	KeptUntil time.Time     `json:"kept_until"`
 	Later     []laterView   `json:"later"` // what became of the device while it stayed
 	Related   []related     `json:"related"`
@@ -94,6 +96,11 @@ func (s *server) showViolation(r *request, e store.Event, problem, typed string,
 	if body.Related, err = s.related(r, body); err != nil {
 		return err
 	}
+	proof, err := s.DB.Proof(r.Context(), e.ID)
+	if err != nil {
+		return err
+	}
+	body.Earlier, body.Next = proof.Earlier, proof.Next
 	if body.Later, err = s.later(r, e); err != nil {
 		return err
 	}

@@ -157,6 +157,7 @@ CREATE TABLE sessions (
   hash       BLOB    NOT NULL UNIQUE,
   account    BIGINT  NOT NULL REFERENCES accounts (id),
   api        BIGINT  NOT NULL,
+  role       TEXT    NOT NULL, -- of an API token that may less than its account; empty is the account's
   note       TEXT    NOT NULL,
   created_at BIGINT  NOT NULL,
   last_seen  BIGINT  NOT NULL,
