@@ -109,7 +109,7 @@ func (s *scene) lastWords() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second) // the test's own is over
 	defer cancel()
-	out, err := s.machine.Run(ctx, "journalctl -u sekisho-agent -n 60 --no-pager -o short-monotonic; lsblk; lsusb -t")
+	out, err := s.machine.Run(ctx, "journalctl -u sekisho-agent -u sekisho-initramfs -n 60 --no-pager -o short-monotonic; lsblk; lsusb -t")
 	s.Logf("the terminal says (%v):\n%s", err, out)
 }
 
