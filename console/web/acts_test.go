@@ -296,3 +296,29 @@ func TestAViolationTellsWhatBecameOfTheStick(t *testing.T) {
 		t.Error("a stick that only stays has an afterwards")
 	}
 }
+
+func TestAnOlderVersionIsBroughtBackAsANewOne(t *testing.T) {
+	s := newSite(t, nil)
+	f := s.fill()
+	ctx := context.Background()
+	old, err := s.db.GroupPolicy(ctx, f.group, 1)
+	s.must(err)
+	next := old
+	next.Control = policy.DefaultControl(policy.ModeAudit)
+	next.Control.Rules[1].Action, next.Reason = policy.ActionAllow, "試し"
+	_, err = s.db.PutGroupPolicy(ctx, next, 1, s.now)
+	s.must(err)
+	b := s.as("1007")
+	b.get("/policy/"+f.group+"?version=1").wants(t, "この版に戻す", "/policy/"+f.group+"/edit?from=1")
+	a := b.get("/policy/" + f.group + "/edit?from=1")
+	a.wants(t, "版 1 の内容を入れてあります", `name="based_on" value="2"`, `value="enforce" checked`)
+	if a := b.get("/policy/" + f.group + "/edit?from=9"); a.StatusCode != http.StatusNotFound {
+		t.Errorf("a version that is not there: %d", a.StatusCode)
+	}
+	if a := b.get("/policy/" + f.group); strings.Contains(a.text, "この版に戻す") {
+		t.Error("the newest version can be gone back to")
+	}
+	if a := s.as("1012").get("/policy/" + f.group + "?version=1"); strings.Contains(a.text, "この版に戻す") {
+		t.Error("the helpdesk is offered what it may not do")
+	}
+}
