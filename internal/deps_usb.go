@@ -1,5 +1,0 @@
-//go:build libusb
-
-package internal
-
-import _ "github.com/google/gousb"
