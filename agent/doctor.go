@@ -78,7 +78,7 @@ func (p patient) say(ja, en string) string {
 }
 
 func (p patient) examine() []finding {
-	found := []finding{p.rights(), p.running(), p.sees(), p.gate(), p.desktop(), p.console(), p.certificate(), p.clock(), p.queue(), p.space()}
+	found := []finding{p.rights(), p.running(), p.sees(), p.gate(), p.early(), p.desktop(), p.console(), p.certificate(), p.clock(), p.queue(), p.space()}
 	return append(found, p.descriptors()...)
 }
 
@@ -188,6 +188,23 @@ func (p patient) gate() finding {
 	return judged(name, state == want, is, fmt.Sprintf(p.say(
 		"「%s」であるべきです。エージェントを再起動し、続くなら /sys/bus/usb と /etc/udev/rules.d をだれが変えているか調べてください",
 		"should be %s; restart the agent, then look who else writes /sys/bus/usb or /etc/udev/rules.d"), p.gateWord(want)))
+}
+
+// early tells what holds a medium that is in at power-on, before the agent's own disk is there.
+func (p patient) early() finding {
+	name := p.say("起動時の関門", "gate at power-on")
+	switch enforce.NewGate(enforce.Options{Root: p.root, Log: zerolog.Nop(), Now: time.Now}).Early() {
+	case enforce.EarlyHeld:
+		return finding{name, checkPass, p.say("initramfs に入っています", "it is in the initramfs"), ""}
+	case enforce.EarlyStale:
+		return finding{name, checkFail, p.say("initramfs がまだ作り直されていません", "the initramfs is not renewed yet"), p.say(
+			"数分待ってください。続くなら `journalctl -u sekisho-initramfs -u sekisho-dracut` を見てください",
+			"wait some minutes; if it stays, look at `journalctl -u sekisho-initramfs -u sekisho-dracut`")}
+	case enforce.EarlyLate:
+		return finding{name, checkPass, p.say("この端末は USB から起動するため、関門は initramfs のあとで閉じます",
+			"this terminal starts from USB, so the gate is shut after the initramfs"), ""}
+	}
+	return finding{name, checkPass, p.say("関門は開いています", "the gate is open"), ""}
 }
 
 // gateWord is a gate's state; what follows "failed" is a raw fact.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"sekisho/internal/durable"
@@ -39,6 +40,21 @@ func (g *Gate) Settle(ctx context.Context) error {
 		return fmt.Errorf("cannot note that the initramfs is new: %w", err)
 	}
 	return nil
+}
+
+// Early reads from the system how far the gate stands before the system disk is mounted.
+func (g *Gate) Early() string {
+	rules, err := os.ReadFile(g.rulesPath())
+	_, due := os.Lstat(g.tree.path(staleFile))
+	switch {
+	case err != nil:
+		return EarlyNone
+	case !gone(due):
+		return EarlyStale
+	case strings.HasPrefix(string(rules), earlyLine):
+		return EarlyHeld
+	}
+	return EarlyLate
 }
 
 func (g *Gate) earlyUnit() (string, error) {

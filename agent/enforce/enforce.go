@@ -20,6 +20,14 @@ type Options struct {
 	Etc  string // udev rules folder below Root; "" is etc/udev/rules.d
 }
 
+// How far the gate stands before the system disk is mounted.
+const (
+	EarlyNone  = "none"  // the gate is open
+	EarlyHeld  = "held"  // the initramfs holds what is plugged in at power-on
+	EarlyStale = "stale" // the initramfs is not renewed yet
+	EarlyLate  = "late"  // the machine itself starts from USB: the gate begins after the initramfs
+)
+
 // Result is the outcome of one decision and how it came about.
 type Result struct {
 	Outcome policy.Outcome

@@ -181,14 +181,24 @@ func TestTheInitramfsIsRenewedOnceForEveryChange(t *testing.T) {
 			t.Errorf("renewed %d times, want %d", len(started), want)
 		}
 	}
+	early := func(want string) {
+		t.Helper()
+		if have := g.Early(); have != want {
+			t.Errorf("before the system disk is mounted the gate is %q, want %q", have, want)
+		}
+	}
 	settle(0)
+	early(EarlyNone)
 	shut(t, g)
+	early(EarlyStale)
 	settle(1)
+	early(EarlyHeld)
 	settle(0)
 	shut(t, g)
 	settle(0)
 	open(t, g)
 	settle(1)
+	early(EarlyNone)
 }
 
 func TestAnInitramfsThatCannotBeRenewedStaysDue(t *testing.T) {

@@ -44,3 +44,6 @@ func (*Gate) Settle(context.Context) error { return nil }
 
 // State says that there is no gate.
 func (*Gate) State() string { return "none" }
+
+// Early has nothing to say: this system has no initramfs.
+func (*Gate) Early() string { return EarlyNone }

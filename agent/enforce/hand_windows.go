@@ -39,6 +39,9 @@ func (g *Gate) Open(context.Context) error {
 // Settle has nothing to settle: Windows reads the registry when it needs it.
 func (*Gate) Settle(context.Context) error { return nil }
 
+// Early has nothing to say: this system has no initramfs.
+func (*Gate) Early() string { return EarlyNone }
+
 // State reads the registry: "shut", "open", or "failed: …" with what is neither.
 func (g *Gate) State() string { return g.hand.ladder.state() }
 
