@@ -33,6 +33,9 @@ func (g *Gate) Settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if g.busy(ctx, unit) { // a start would join the run that is under way, which may have read older rules
+		_ = g.run(ctx, osexec.Systemctl, earlyLimit, "start", unit) // whatever came of it, ours follows
+	}
 	if err := g.run(ctx, osexec.Systemctl, earlyLimit, "start", unit); err != nil {
 		return fmt.Errorf("cannot renew the initramfs: %w", err)
 	}
@@ -40,6 +43,12 @@ func (g *Gate) Settle(ctx context.Context) error {
 		return fmt.Errorf("cannot note that the initramfs is new: %w", err)
 	}
 	return nil
+}
+
+// busy says that systemd is running the unit at this moment.
+func busy(ctx context.Context, unit string) bool {
+	out, err := osexec.Run(ctx, osexec.Systemctl, osexec.Options{}, "show", "--property=ActiveState", "--value", unit)
+	return err == nil && strings.TrimSpace(string(out)) == "activating"
 }
 
 // Early reads from the system how far the gate stands before the system disk is mounted.

@@ -50,12 +50,13 @@ type Gate struct {
 	sys   system
 	run   func(ctx context.Context, p osexec.Program, limit time.Duration, args ...string) error
 	hasIt func(osexec.Program) bool
+	busy  func(ctx context.Context, unit string) bool
 }
 
 // NewGate makes a gate for the machine below o.Root.
 func NewGate(o Options) *Gate {
 	h := New(o)
-	g := &Gate{tree: h.sys.tree, etc: o.Etc, log: o.Log, now: o.Now, sys: h.sys, run: run, hasIt: osexec.Has}
+	g := &Gate{tree: h.sys.tree, etc: o.Etc, log: o.Log, now: o.Now, sys: h.sys, run: run, hasIt: osexec.Has, busy: busy}
 	if g.etc == "" {
 		g.etc = rulesDir
 	}

@@ -201,6 +201,16 @@ func TestTheInitramfsIsRenewedOnceForEveryChange(t *testing.T) {
 	early(EarlyNone)
 }
 
+func TestARenewalThatIsUnderWayIsFollowedByOneOfTheNewRules(t *testing.T) {
+	k := newKernel(t)
+	g := k.gate()
+	shut(t, g)
+	g.busy, k.ran = func(context.Context, string) bool { return true }, nil
+	if err := g.Settle(context.Background()); err != nil || len(k.ran) != 2 {
+		t.Errorf("%v, ran %q; want the old run waited for and a new one", err, k.ran)
+	}
+}
+
 func TestAnInitramfsThatCannotBeRenewedStaysDue(t *testing.T) {
 	k := newKernel(t)
 	g := k.gate()

@@ -230,6 +230,7 @@ func (k *kernel) hand() (*Hand, *mounts) {
 func (k *kernel) gate() *Gate {
 	g := NewGate(Options{Root: k.root, Log: zerolog.Nop(), Now: clock})
 	g.tree.write, g.sys.tree.write = k.write, k.write
+	g.busy = func(context.Context, string) bool { return false }
 	g.hasIt = func(p osexec.Program) bool { return p == osexec.UpdateInitramfs }
 	g.run = func(_ context.Context, p osexec.Program, _ time.Duration, args ...string) error {
 		k.ran = append(k.ran, string(p)+" "+strings.Join(args, " "))
