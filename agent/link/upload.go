@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"sekisho/internal/wire"
 )
@@ -38,6 +39,10 @@ type uploader struct {
 	most int  // records a batch
 }
 
+// gather is how long the uploader lets things come together: one plugged device changes the status twice and makes a
+// record, which is one request and not three; and until the record is on disk the processor belongs to the verdict.
+const gather = 250 * time.Millisecond
+
 // sleep waits for something to send.
 func (u *uploader) sleep(ctx context.Context) {
 	select {
@@ -46,6 +51,7 @@ func (u *uploader) sleep(ctx context.Context) {
 	case <-u.o.StatusChanged:
 		u.news = true
 	}
+	pause(ctx, gather)
 }
 
 // once sends one batch or the status; more says that there may be another.
