@@ -55,6 +55,10 @@ func (g *guard) report() wire.Status {
 // shown is the outcome as people see it: a hand that has not reported yet is at it.
 func (a *attached) shown() policy.Outcome { return cmp.Or(a.outcome, policy.OutcomePending) }
 
+// breath is how long the user's desktop waits for the verdict to reach the disk: starting a program for it takes more of
+// the processor than the whole verdict.
+const breath = 100 * time.Millisecond
+
 // tell tells the user what happened to a device, beside the guard. How many sessions it reached becomes a record
 // of its own, because the verdict does not wait for a desktop.
 func (g *guard) tell(a *attached) {
@@ -74,6 +78,9 @@ func (g *guard) tell(a *attached) {
 	ctx, cancel := context.WithTimeout(g.ctx, 10*time.Second)
 	go func() {
 		defer cancel()
+		if !pause(ctx, breath) {
+			return
+		}
 		if reached := g.Tell(ctx, n); reached > 0 {
 			g.Journal(wire.Record{Kind: wire.RecordAgent, Code: "told", Request: n.Request, Told: reached})
 		}
