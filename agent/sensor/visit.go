@@ -218,7 +218,7 @@ func (w *watcher) put(e *entry, what string) {
 		seen = e.seen
 	}
 	w.queue.put(e.sub.key(), policy.Event{
-		What: what, Device: e.device, SeenAt: seen, User: w.who.user(w.tree, w.options.Now()),
+		What: what, Device: e.device, SeenAt: seen, User: w.who.user(w.tree, time.Now()), // the files' clock
 		Present: e.present && what == policy.EventAttach,
 	})
 }

@@ -33,6 +33,7 @@ func TestADeviceOfTwoInterfacesIsToldWhenTheKernelHasMadeBoth(t *testing.T) {
 	story(t, nothing, usual, func(m *machine, k *kernel, events <-chan policy.Event) {
 		dir := m.usb(xhci+"/1-2", describes(bot, keyboard), nil)
 		k.usb("add", dir)
+		want(t, "after add", heard(events), "")
 		m.configure(dir, bot)
 		m.attrs(dir, map[string]string{"bNumInterfaces": " 2"})
 		k.say("add", part(dir, bot), "usb", "usb_interface")
