@@ -155,7 +155,7 @@ func (a *agent) run(ctx context.Context) error {
 }
 
 func (a *agent) eyes(system []string) sensor.Options {
-	return sensor.Options{Root: a.root, Boot: a.boot.Boot, System: system, Log: a.log, Now: time.Now}
+	return sensor.Options{Root: a.root, Boot: a.boot.Boot, System: system, Log: a.log, Now: a.clock.now}
 }
 
 // watch opens the eyes. The machine's own disks are those of the first look in this boot, whoever comes later.

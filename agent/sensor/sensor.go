@@ -19,7 +19,7 @@ type Options struct {
 	Boot   string           // boot id, for the log
 	System []string         // what SystemDisks said earlier in this boot; nil: first start in this boot
 	Log    zerolog.Logger   //
-	Now    func() time.Time // the terminal's wall clock, for Event.SeenAt
+	Now    func() time.Time // the agent's clock, for Event.SeenAt
 }
 
 // errOverflow says that the kernel dropped uevents because nobody fetched them in time.
