@@ -47,8 +47,10 @@ func TestACarryOutPermissionFromTheClickToAWorkingStick(t *testing.T) {
 	s.plug(vm.Device{ID: "stick", Kind: vm.UAS, Serial: "UAS-4C53"})
 	row := s.blocked("UAS-4C53")
 
-	grant := s.grant(row.ID, time.Now().Add(time.Hour))
+	helpdesk := s.signIn("1012")
+	grant := helpdesk.permit(row.ID)
 	s.readable("the stick that is already plugged in works without being plugged again")
+	helpdesk.reads("使える状態です")
 	s.outcome("UAS-4C53", policy.OutcomeAllowed)
 
 	s.revoke(grant)

@@ -1,4 +1,4 @@
-//go:build lab && linux
+//go:build lab && packages && linux
 
 package flows
 

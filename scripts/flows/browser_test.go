@@ -1,0 +1,106 @@
+//go:build lab && linux
+
+package flows
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"golang.org/x/crypto/argon2"
+
+	"sekisho/console/store"
+)
+
+// chromium is where distributions keep it; scripts/test installs Debian's.
+const chromium = "/usr/bin/chromium"
+
+// person is somebody at the console's pages, in a real browser.
+type person struct {
+	t   *testing.T
+	url string
+	ctx context.Context
+}
+
+// signIn opens a browser and signs in through the page.
+func (c *console) signIn(name string) *person {
+	c.t.Helper()
+	now, password := time.Now(), rand.Text()
+	must(c.t, c.db.PutAccount(c.t.Context(), store.Account{Name: name, Role: store.RoleHelpdesk, Language: "ja", Theme: "auto",
+		Hash: hashed(password), CreatedAt: now}, "lab", now))
+	alloc, stop := chromedp.NewExecAllocator(context.Background(),
+		chromedp.ExecPath(chromium), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.IgnoreCertErrors, chromedp.UserDataDir(c.t.TempDir()), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true))
+	c.t.Cleanup(stop)
+	ctx, cancel := chromedp.NewContext(alloc)
+	c.t.Cleanup(cancel)
+	p := &person{c.t, fmt.Sprintf("https://127.0.0.1:%d", c.people), ctx}
+	p.open("/login")
+	p.do(chromedp.SendKeys(chromedp.CSS("#name"), name), chromedp.SendKeys(chromedp.CSS("#password"), password))
+	p.press("button[type=submit]")
+	return p
+}
+
+// hashed is a password as the console keeps it: argon2id in the usual text form, cheaper than the console's own.
+func hashed(password string) string {
+	salt := make([]byte, 16)
+	rand.Read(salt)
+	b64 := base64.RawStdEncoding.EncodeToString
+	return fmt.Sprintf("$argon2id$v=%d$m=1024,t=1,p=1$%s$%s", argon2.Version, b64(salt), b64(argon2.IDKey([]byte(password), salt, 1, 1024, 1, 32)))
+}
+
+func (p *person) do(steps ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	if err := chromedp.Do(p.ctx, steps...); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *person) open(path string) {
+	p.t.Helper()
+	p.do(chromedp.Navigate(p.url + path))
+}
+
+// press clicks what leads to another page and waits for it to have loaded.
+func (p *person) press(selector string) {
+	p.t.Helper()
+	if _, err := chromedp.RunResponse(p.ctx, chromedp.Click(chromedp.CSS(selector))); err != nil {
+		p.t.Fatalf("pressing %s: %v", selector, err)
+	}
+}
+
+func (p *person) address() string {
+	p.t.Helper()
+	at, err := chromedp.Run(p.ctx, chromedp.Evaluate[string]("location.pathname"))
+	must(p.t, err)
+	return at
+}
+
+// reads waits until the page, which renews itself, says something.
+func (p *person) reads(text string) {
+	p.t.Helper()
+	eventually(p.t, 30*time.Second, "the open page says "+text, func() error {
+		body, err := chromedp.Run(p.ctx, chromedp.Evaluate[string]("document.body.innerText"))
+		if err == nil && !strings.Contains(body, text) {
+			err = fmt.Errorf("it says %q", body)
+		}
+		return err
+	})
+}
+
+// permit gives a permission from the page of a blocked row and says its id.
+func (p *person) permit(event int64) string {
+	p.t.Helper()
+	p.open(fmt.Sprintf("/violations/%d", event))
+	p.press("a[href^='/carryout/new']")
+	p.do(chromedp.SendKeys(chromedp.CSS("#reason"), "住民説明会の資料"))
+	p.press(".s-form-acts button[type=submit]")
+	return strings.TrimPrefix(p.address(), "/carryout/")
+}
