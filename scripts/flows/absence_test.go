@@ -76,11 +76,19 @@ func TestAPermissionLivesThroughARebootAndEndsWhenTheClockWasSetBack(t *testing.
 	must(t, s.machine.Reboot(t.Context(), vm.Device{ID: "stick2", Kind: vm.UAS, Serial: "CLOCK-1"}))
 	s.readable("the stick works after a reboot")
 
+	s.console.stop(syscall.SIGKILL)
 	must(t, s.machine.PowerCut(t.Context()))
 	must(t, s.machine.SetHardwareClock(time.Now().Add(-6*time.Hour)))
 	must(t, s.machine.PowerOn(t.Context(), vm.Device{ID: "stick3", Kind: vm.UAS, Serial: "CLOCK-1"}))
+	eventually(t, time.Minute, "the agent judges the stick again", func() error {
+		_, err := s.machine.Run(t.Context(), "journalctl -b -u sekisho-agent | grep -q '\"serial\":\"CLOCK-1\"'")
+		return err
+	})
+	eventually(t, 30*time.Second, "the permission is over while nobody knows the time", func() error { return empty(s.disks()) })
+
+	s.console.start()
 	s.row("the clock was found moved", func(e store.Event) bool { return e.Record.Kind == "clock" })
-	eventually(t, 30*time.Second, "the permission is over", func() error { return empty(s.disks()) })
+	s.readable("the console's time was heard, and the permission has not ended")
 }
 
 // A week is faked by the clock; restarts, cables and power cuts are real. The console is away all the week:
