@@ -15,20 +15,25 @@ import (
 )
 
 func TestStorageStaysBlockedAndTheKeyboardAliveWithoutTheAgent(t *testing.T) {
-	for name, end := range map[string]string{
-		"killed":                 "systemctl kill -s KILL sekisho-agent",
-		"stopped":                "systemctl stop sekisho-agent",
-		"removed from the start": "systemctl disable --now sekisho-agent",
+	s := enforced(t, vm.Options{})
+	s.run("mkdir -p /run/systemd/system/sekisho-agent.service.d && printf '[Service]\\nRestart=no\\n' >/run/systemd/system/sekisho-agent.service.d/lab.conf && systemctl daemon-reload")
+	for _, end := range []struct{ name, command string }{
+		{"killed", "systemctl kill -s KILL sekisho-agent"},
+		{"stopped", "systemctl start sekisho-agent && systemctl stop sekisho-agent"},
+		{"deleted", "rm /usr/bin/sekisho-agent"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := enforced(t, vm.Options{})
-			s.run("mkdir -p /run/systemd/system/sekisho-agent.service.d && printf '[Service]\\nRestart=no\\n' >/run/systemd/system/sekisho-agent.service.d/lab.conf && systemctl daemon-reload && " + end)
+		t.Run(end.name, func(t *testing.T) {
+			s := s.in(t)
+			s.run(end.command)
 			s.unreadable("without the agent", func() {
 				s.plug(vm.Device{ID: "stick", Kind: vm.UAS, Serial: "ALONE-1"})
 				s.plug(vm.Device{ID: "slow", Kind: vm.BOT, Serial: "ALONE-2"})
 				s.withInput()
 				s.settle()
 			})
+			for _, id := range []string{"stick", "slow", "kbd", "mouse", "ccid"} {
+				s.unplug(id)
+			}
 		})
 	}
 }
@@ -63,7 +68,7 @@ func (s *scene) renewed() {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.T.Context(), 8*time.Minute)
 	defer cancel()
-	_, err := s.machine.Run(ctx, "while [ $(systemctl show -P ActiveState sekisho-initramfs) = activating ]; do sleep 2; done; lsinitramfs /boot/initrd.img-$(uname -r) | grep -q 51-sekisho-gate.rules")
+	_, err := s.machine.Run(ctx, "while [ $(systemctl show -P ActiveState sekisho-initramfs) = activating ] || [ $(systemctl show -P ExecMainExitTimestampMonotonic sekisho-initramfs) = 0 ]; do sleep 2; done; lsinitramfs /boot/initrd.img-$(uname -r) | grep -q 51-sekisho-gate.rules")
 	must(s.T, err)
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -19,13 +21,24 @@ type Gadget struct {
 
 // AddGadget plugs it in.
 func (m *Machine) AddGadget(ctx context.Context, g Gadget) error {
-	if err := m.Put(ctx, filepath.Join(m.Image.Root, "stick.img"), "/var/lib/lab/"+g.ID+".img"); err != nil {
+	if err := m.carryStick(ctx, "/var/lib/lab/"+g.ID+".img"); err != nil {
 		return err
 	}
 	if _, err := m.Run(ctx, gadgetScript(g)); err != nil {
 		return fmt.Errorf("cannot add the gadget: %w", err)
 	}
 	return nil
+}
+
+// carryStick makes the stick's image in the machine. All of its content lies in the first megabyte.
+func (m *Machine) carryStick(ctx context.Context, to string) error {
+	file, err := os.Open(filepath.Join(m.Image.Root, "stick.img"))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	command := "mkdir -p /var/lib/lab && cat >" + Quote(to) + " && truncate -s 16M " + Quote(to)
+	return m.Pipe(ctx, command, io.LimitReader(file, 1<<20), io.Discard)
 }
 
 // RemoveGadget unplugs it.
