@@ -20,14 +20,14 @@ func TestInstallSaysWhetherTheTerminalArrivedAtTheConsole(t *testing.T) {
 	well := local.Link{Server: at, Enrolled: true, Terminal: "T1", Contact: time.Now()}
 	for name, c := range map[string]struct {
 		first, then local.Link
-		limit       time.Duration
+		never       bool // it stays so: the wait ends without an arrival
 		want        string
 	}{
-		"after a moment":       {local.Link{Server: at}, well, time.Minute, "enrolled as terminal T1 ("},
-		"the code is spent":    {local.Link{Server: at, Error: "the code is used"}, local.Link{Server: at, Error: "the code is used"}, 50 * time.Millisecond, "not enrolled yet: the code is used"},
-		"no network":           {local.Link{Server: at, Enrolled: true, Terminal: "T1"}, local.Link{Server: at, Enrolled: true, Terminal: "T1", Error: "no route"}, 50 * time.Millisecond, "not connected yet: no route\n  the agent keeps trying"},
-		"no console":           {local.Link{}, local.Link{}, time.Minute, "no console is configured"},
-		"retired at the other": {well, well, time.Minute, "the console answers"},
+		"after a moment":       {local.Link{Server: at}, well, false, "enrolled as terminal T1 ("},
+		"the code is spent":    {local.Link{Server: at, Error: "the code is used"}, local.Link{Server: at, Error: "the code is used"}, true, "not enrolled yet: the code is used"},
+		"no network":           {local.Link{Server: at, Enrolled: true, Terminal: "T1"}, local.Link{Server: at, Enrolled: true, Terminal: "T1", Error: "no route"}, true, "not connected yet: no route\n  the agent keeps trying"},
+		"no console":           {local.Link{}, local.Link{}, false, "no console is configured"},
+		"retired at the other": {well, well, false, "the console answers"},
 	} {
 		socket := filepath.Join(t.TempDir(), "s")
 		l, err := local.Listen(socket)
@@ -35,15 +35,21 @@ func TestInstallSaysWhetherTheTerminalArrivedAtTheConsole(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
+		waiting, giveUp := context.WithCancel(t.Context())
 		var asked atomic.Int64
 		go local.Serve(ctx, l, func(local.Request) local.Answer {
-			if asked.Add(1) < 3 {
+			n := asked.Add(1)
+			if n > 5 && c.never { // the limit is over: by count, for a busy machine has another idea of time
+				giveUp()
+			}
+			if n < 3 {
 				return local.Answer{Status: &wire.Status{}, Link: c.first}
 			}
 			return local.Answer{Status: &wire.Status{}, Link: c.then}
 		}, zerolog.Nop())
 		var out bytes.Buffer
-		arrival{socket: socket, limit: c.limit, every: time.Millisecond}.tell(t.Context(), &out)
+		arrival{socket: socket, limit: time.Minute, every: time.Millisecond}.tell(waiting, &out)
+		giveUp()
 		cancel()
 		if !strings.Contains(out.String(), c.want) {
 			t.Errorf("%s: %q", name, out.String())
