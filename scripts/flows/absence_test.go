@@ -66,7 +66,7 @@ func TestAStickThatIsInDuringTheBootIsBlocked(t *testing.T) {
 // renewed waits until the gate is in the initial RAM disk. It looks seldom: making one keeps an emulated processor busy.
 func (s *scene) renewed() {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(s.T.Context(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(s.T.Context(), 15*time.Minute)
 	defer cancel()
 	_, err := s.machine.Run(ctx, "while [ $(systemctl show -P ActiveState sekisho-initramfs) = activating ] || [ $(systemctl show -P ExecMainExitTimestampMonotonic sekisho-initramfs) = 0 ]; do sleep 2; done; lsinitramfs /boot/initrd.img-$(uname -r) | grep -q 51-sekisho-gate.rules")
 	must(s.T, err)
