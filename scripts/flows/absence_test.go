@@ -68,7 +68,7 @@ func (s *scene) renewed() {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.T.Context(), 15*time.Minute)
 	defer cancel()
-	_, err := s.machine.Run(ctx, "while [ $(systemctl show -P ActiveState sekisho-initramfs) = activating ] || [ $(systemctl show -P ExecMainExitTimestampMonotonic sekisho-initramfs) = 0 ]; do sleep 2; done; lsinitramfs /boot/initrd.img-$(uname -r) | grep -q 51-sekisho-gate.rules")
+	_, err := s.machine.Run(ctx, "until journalctl -b -u sekisho-initramfs -o cat | grep -q ^Finished; do sleep 2; done; lsinitramfs /boot/initrd.img-$(uname -r) | grep -q 51-sekisho-gate.rules")
 	must(s.T, err)
 }
 
