@@ -20,14 +20,27 @@ const turn = 10
 // dwell is how long a stick stays: many times longer than either guard needs, and than UAS needs to show a disk.
 const dwell = 1200 * time.Millisecond
 
-func gateFigures(ctx context.Context, b bench) (err error) {
+// gateFigures are the race and the verdicts, in one machine.
+func gateFigures(ctx context.Context, b bench) error {
+	return guarded(ctx, b, (*lab).control, (*lab).raceFigures, (*lab).decisionFigures)
+}
+
+// decisionFigures are the verdicts alone.
+func decisionFigures(ctx context.Context, b bench) error {
+	return guarded(ctx, b, nil, (*lab).decisionFigures)
+}
+
+// guarded measures in a machine with the agent installed and the gate shut; before happens without the agent.
+func guarded(ctx context.Context, b bench, before func(*lab, context.Context) error, figures ...func(*lab, context.Context) error) (err error) {
 	l, err := openLab(ctx, b)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
-	if err := l.control(ctx); err != nil {
-		return err
+	if before != nil {
+		if err := before(l, ctx); err != nil {
+			return err
+		}
 	}
 	if err := l.openConsole(ctx); err != nil {
 		return err
@@ -35,26 +48,29 @@ func gateFigures(ctx context.Context, b bench) (err error) {
 	if err := l.install(ctx); err != nil {
 		return err
 	}
-	if err := l.raceFigures(ctx, or(b.rounds, 30)); err != nil {
-		return err
+	for _, f := range figures {
+		if err := f(l, ctx); err != nil {
+			return err
+		}
 	}
-	return l.decisionFigures(ctx, or(b.rounds, 30))
+	return nil
 }
 
 // decisionFigures lets both guards judge sticks in turns.
-func (l *lab) decisionFigures(ctx context.Context, rounds int) error {
-	var own, peer []time.Duration
+func (l *lab) decisionFigures(ctx context.Context) error {
+	rounds := or(l.rounds, 30)
+	var own, durable, peer []time.Duration
 	for done := 0; done < rounds; done += turn {
 		n := min(turn, rounds-done)
 		l.say("verdicts %d to %d of %d, by the agent and then by USBGuard", done+1, done+n, rounds)
 		if err := l.agentOnly(ctx); err != nil {
 			return err
 		}
-		some, err := l.judgedByAgent(ctx, n)
+		some, kept, err := l.judgedByAgent(ctx, n)
 		if err != nil {
 			return fmt.Errorf("agent: %w", err)
 		}
-		own = append(own, some...)
+		own, durable = append(own, some...), append(durable, kept...)
 		if err := l.usbguardOnly(ctx); err != nil {
 			return err
 		}
@@ -64,26 +80,35 @@ func (l *lab) decisionFigures(ctx context.Context, rounds int) error {
 		peer = append(peer, some...)
 	}
 	l.say("agent    %s", list(own))
+	l.say("on disk  %s", list(durable))
 	l.say("USBGuard %s", list(peer))
 	l.against("decision_median", ms(quantile(own, 0.5)), "ms", "usbguard", ms(quantile(peer, 0.5)))
 	l.against("decision_p95", ms(quantile(own, 0.95)), "ms", "usbguard", ms(quantile(peer, 0.95)))
+	l.figure("decision_durable_median", ms(quantile(durable, 0.5)), "ms")
+	l.figure("decision_durable_p95", ms(quantile(durable, 0.95)), "ms")
 	return nil
 }
 
-func (l *lab) judgedByAgent(ctx context.Context, n int) ([]time.Duration, error) {
+// judgedByAgent gives the time to the record's write, and to its being on disk.
+func (l *lab) judgedByAgent(ctx context.Context, n int) (written, durable []time.Duration, err error) {
 	notes, err := l.notedSticks(ctx, n)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	inode, err := l.journal(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	records, err := l.blockedRecords(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return delays(notes, n, agentVerdict(inode, records))
+	written, err = delays(notes, n, agentVerdict(records))
+	if err != nil {
+		return nil, nil, err
+	}
+	durable, err = delays(notes, n, durableVerdict(inode, records))
+	return written, durable, err
 }
 
 func (l *lab) judgedByUSBGuard(ctx context.Context, n int) ([]time.Duration, error) {
@@ -222,7 +247,8 @@ func (l *lab) situations() []situation {
 }
 
 // raceFigures: whatever happens to the agent, no disk appears and nothing can be read.
-func (l *lab) raceFigures(ctx context.Context, rounds int) error {
+func (l *lab) raceFigures(ctx context.Context) error {
+	rounds := or(l.rounds, 30)
 	if err := l.agentOnly(ctx); err != nil {
 		return err
 	}

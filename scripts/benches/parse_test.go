@@ -23,10 +23,16 @@ const trace = `# tracer: nop
 "
 `
 
-func TestTheAgentsVerdictIsTheSyncOfTheWriteThatHoldsTheRecord(t *testing.T) {
-	got, err := delays(parseTrace(trace), 1, agentVerdict("14712", []recorded{{seq: 7, device: "2-2"}, {seq: 3, device: "2-1"}}))
-	if want := 78127572*time.Microsecond - 77423121*time.Microsecond; err != nil || len(got) != 1 || got[0] != want {
-		t.Errorf("%v instead of %v: %v", got, want, err)
+func TestTheAgentsVerdictIsTheWriteThatHoldsTheRecordAndIsDurableWithItsSync(t *testing.T) {
+	records := []recorded{{seq: 7, device: "2-2"}, {seq: 3, device: "2-1"}}
+	for end, when := range map[time.Duration]verdict{
+		78066345 * time.Microsecond: agentVerdict(records),
+		78127572 * time.Microsecond: durableVerdict("14712", records),
+	} {
+		got, err := delays(parseTrace(trace), 1, when)
+		if want := end - 77423121*time.Microsecond; err != nil || len(got) != 1 || got[0] != want {
+			t.Errorf("%v instead of %v: %v", got, want, err)
+		}
 	}
 }
 
@@ -39,9 +45,9 @@ func TestUSBGuardsVerdictIsTheLineThatSaysThatThePolicyWasApplied(t *testing.T) 
 
 func TestAVerdictThatIsMissingIsAnErrorAndNotAGoodFigure(t *testing.T) {
 	for name, when := range map[string]verdict{
-		"of another device": agentVerdict("14712", []recorded{{seq: 7, device: "2-3"}}),
-		"never synced":      agentVerdict("1", []recorded{{seq: 7, device: "2-2"}}),
-		"before the plug":   agentVerdict("14712", []recorded{{seq: 3, device: "2-2"}}),
+		"of another device": agentVerdict([]recorded{{seq: 7, device: "2-3"}}),
+		"never synced":      durableVerdict("1", []recorded{{seq: 7, device: "2-2"}}),
+		"before the plug":   agentVerdict([]recorded{{seq: 3, device: "2-2"}}),
 	} {
 		if got, err := delays(parseTrace(trace), 1, when); err == nil {
 			t.Errorf("%s: %v", name, got)

@@ -79,24 +79,44 @@ func parseTrace(text string) (notes []noted) {
 // verdict finds, in the notes after a plug, the moment at which a final verdict on that device was recorded.
 type verdict func(device string, after []noted) (time.Duration, bool)
 
-// agentVerdict is the end of the first fsync of the journal that follows the write of the record "blocked" of that device.
-// The record may be any of a write, so its number is looked up in the journal itself; the thread may be another one by the
-// time of the fsync, for Go's goroutines wander.
-func agentVerdict(inode string, records []recorded) verdict {
+// agentVerdict is the beginning of the write of the record "blocked" of that device, as it is for USBGuard. The record may
+// be any of a write, so its number is looked up in the journal itself.
+func agentVerdict(records []recorded) verdict {
 	return func(device string, after []noted) (time.Duration, bool) {
-		for i, n := range after {
-			first, ok := journalWrite(n)
-			if !ok || !slices.ContainsFunc(records, func(r recorded) bool { return r.device == device && r.seq >= first && r.seq < nextWrite(after[i+1:]) }) {
-				continue
-			}
-			for _, n := range after[i:] {
-				if n.what == "ext4_sync_file_exit" && strings.Contains(n.text, " ino "+inode+" ") {
-					return n.at, true
-				}
+		i, ok := agentWrite(records, device, after)
+		if !ok {
+			return 0, false
+		}
+		return after[i].at, true
+	}
+}
+
+// durableVerdict is the end of the first fsync of the journal behind that write. The thread may be another one by then, for
+// Go's goroutines wander.
+func durableVerdict(inode string, records []recorded) verdict {
+	return func(device string, after []noted) (time.Duration, bool) {
+		i, ok := agentWrite(records, device, after)
+		if !ok {
+			return 0, false
+		}
+		for _, n := range after[i:] {
+			if n.what == "ext4_sync_file_exit" && strings.Contains(n.text, " ino "+inode+" ") {
+				return n.at, true
 			}
 		}
 		return 0, false
 	}
+}
+
+// agentWrite finds the note of the write that holds the record.
+func agentWrite(records []recorded, device string, after []noted) (int, bool) {
+	for i, n := range after {
+		first, ok := journalWrite(n)
+		if ok && slices.ContainsFunc(records, func(r recorded) bool { return r.device == device && r.seq >= first && r.seq < nextWrite(after[i+1:]) }) {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 // journalWrite gives the number of the first record of a write to the journal.
