@@ -140,6 +140,7 @@ func (a *agent) run(ctx context.Context) error {
 	writer.Go(func() { a.journal.run(writing) })
 	others.Go(func() { a.voice.run(ctx) })
 	others.Go(func() { a.answer(ctx) })
+	others.Go(func() { shed(ctx, a.log) })
 	others.Go(func() {
 		a.guard.status() // answered once the guard is at work
 		supervisor{a.getenv}.say("READY=1\nSTATUS=guarding")

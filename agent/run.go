@@ -29,6 +29,7 @@ func runCommand(ctx context.Context, s streams, args []string) error {
 	if err != nil {
 		return err
 	}
+	beModest()
 	o.config, o.log, o.getenv = c, newLogger(s.err, *debug), s.getenv
 	return serve(ctx, func(ctx context.Context) error { return guardTerminal(ctx, o) }, o.log)
 }
