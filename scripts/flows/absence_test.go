@@ -51,7 +51,9 @@ func TestWhatWasPluggedInBeforeTheAgentStartedIsJudgedToo(t *testing.T) {
 }
 
 func TestAStickThatIsInDuringTheBootIsBlocked(t *testing.T) {
-	s := enforced(t, vm.Options{})
+	s := office(t, vm.Options{})
+	s.arrive()
+	s.enforce()
 	s.renewed()
 	must(t, s.machine.Reboot(t.Context(), vm.Device{ID: "stick", Kind: vm.UAS, Serial: "BOOT-1"}))
 	s.blocked("BOOT-1")

@@ -51,8 +51,8 @@ type scene struct {
 	machine *vm.Machine
 }
 
-// newScene starts both and installs the agent as a person would.
-func newScene(t *testing.T, o vm.Options) *scene {
+// office starts both; the agent is not installed yet.
+func office(t *testing.T, o vm.Options) *scene {
 	image, err := vm.Build(t.Context(), t.Logf)
 	must(t, err)
 	s := &scene{T: t, console: newConsole(t, program("sekisho-console"))}
@@ -62,10 +62,24 @@ func newScene(t *testing.T, o vm.Options) *scene {
 		s.lastWords()
 		s.machine.Close()
 	})
-	must(t, s.machine.Put(t.Context(), program("racer"), "/usr/local/bin/racer"))
-	must(t, s.machine.Put(t.Context(), program("sekisho-agent"), "/usr/bin/sekisho-agent"))
+	return s
+}
+
+// arrive installs the agent as a person would.
+func (s *scene) arrive() {
+	s.Helper()
+	must(s.T, s.machine.Put(s.T.Context(), program("racer"), "/usr/local/bin/racer"))
+	must(s.T, s.machine.Put(s.T.Context(), program("sekisho-agent"), "/usr/bin/sekisho-agent"))
 	s.run("sekisho-agent install " + s.invite())
 	s.terminal("first contact", func(store.Terminal) bool { return true })
+}
+
+// newScene is an office with the agent installed. Its initial RAM disk is not renewed: that takes an emulated processor a
+// minute in which it does nothing else, and only a test of the boot itself needs it.
+func newScene(t *testing.T, o vm.Options) *scene {
+	s := office(t, o)
+	s.run(`d=/etc/systemd/system/sekisho-initramfs.service.d; mkdir -p $d; printf '[Unit]\nConditionPathExists=/nonexistent\n' >$d/lab.conf`)
+	s.arrive()
 	return s
 }
 
