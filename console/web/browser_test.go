@@ -46,6 +46,9 @@ func openWindow(t *testing.T, s *site) *window {
 	ctx, cancel := chromedp.NewContext(alloc)
 	t.Cleanup(cancel)
 	w := &window{t: t, s: s, ctx: ctx}
+	if err := chromedp.Do(ctx); err != nil { // starts the browser, which would end with a bounded context
+		t.Fatal(err)
+	}
 	w.do(chromedp.Navigate("about:blank"), chromedp.EmulateViewport(1280, 900))
 	if err := chromedp.Listen(ctx, w.hear); err != nil {
 		t.Fatal(err)
@@ -86,19 +89,29 @@ func (w *window) silent(page string) {
 	w.says = nil
 }
 
-func (w *window) do(steps ...chromedp.Action[chromedp.Void]) {
+// patience is how long one act may take: a browser that does not answer is a fault with a name, not a test that never ends.
+const patience = time.Minute
+
+func (w *window) bounded(what string, act func(context.Context) error) {
 	w.t.Helper()
-	if err := chromedp.Do(w.ctx, steps...); err != nil {
-		w.t.Fatal(err)
+	ctx, cancel := context.WithTimeout(w.ctx, patience)
+	defer cancel()
+	if err := act(ctx); err != nil {
+		w.t.Fatalf("%s: %v", what, err)
 	}
 }
 
-func ask[T any](w *window, expression string) T {
+func (w *window) do(steps ...chromedp.Action[chromedp.Void]) {
 	w.t.Helper()
-	v, err := chromedp.Run(w.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
-	if err != nil {
-		w.t.Fatalf("%s: %v", expression, err)
-	}
+	w.bounded("at the page", func(ctx context.Context) error { return chromedp.Do(ctx, steps...) })
+}
+
+func ask[T any](w *window, expression string) (v T) {
+	w.t.Helper()
+	w.bounded(expression, func(ctx context.Context) (err error) {
+		v, err = chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+		return err
+	})
 	return v
 }
 
@@ -125,12 +138,22 @@ func (w *window) signIn(name string) {
 	w.press("button[type=submit]")
 }
 
-// press clicks what leads to another page and waits for it to have loaded.
+// press clicks what leads to another page and waits for it to have loaded. A page that goes while it is asked does not answer.
 func (w *window) press(selector string) {
 	w.t.Helper()
-	if _, err := chromedp.RunResponse(w.ctx, chromedp.Click(chromedp.CSS(selector))); err != nil {
-		w.t.Fatalf("pressing %s: %v", selector, err)
-	}
+	w.do(discard("window.left = true"), chromedp.Click(chromedp.CSS(selector)))
+	w.bounded("another page after pressing "+selector, func(ctx context.Context) error {
+		for {
+			there, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!window.left && document.readyState === 'complete'"))
+			if err == nil && there || ctx.Err() != nil {
+				return ctx.Err()
+			}
+			select {
+			case <-time.After(20 * time.Millisecond):
+			case <-ctx.Done():
+			}
+		}
+	})
 }
 
 func (w *window) look(lang, theme string) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -41,6 +42,7 @@ func (c *console) signIn(name string) *person {
 	c.t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(alloc)
 	c.t.Cleanup(cancel)
+	must(c.t, chromedp.Do(ctx)) // starts the browser, which would end with a bounded context
 	p := &person{c.t, fmt.Sprintf("https://127.0.0.1:%d", c.people), ctx}
 	p.open("/login")
 	p.do(chromedp.SendKeys(chromedp.CSS("#name"), name), chromedp.SendKeys(chromedp.CSS("#password"), password))
@@ -56,11 +58,22 @@ func hashed(password string) string {
 	return fmt.Sprintf("$argon2id$v=%d$m=1024,t=1,p=1$%s$%s", argon2.Version, b64(salt), b64(argon2.IDKey([]byte(password), salt, 1, 1024, 1, 32)))
 }
 
+// patience is how long one act may take; a person would have turned away long before.
+const patience = time.Minute
+
+// bounded runs one act. A browser that does not answer is a fault with a name, not a test that never ends.
+func (p *person) bounded(what string, act func(context.Context) error) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	if err := act(ctx); err != nil {
+		p.t.Fatalf("%s: %v", what, err)
+	}
+}
+
 func (p *person) do(steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	if err := chromedp.Do(p.ctx, steps...); err != nil {
-		p.t.Fatal(err)
-	}
+	p.bounded("at the page", func(ctx context.Context) error { return chromedp.Do(ctx, steps...) })
 }
 
 func (p *person) open(path string) {
@@ -71,15 +84,24 @@ func (p *person) open(path string) {
 // press clicks what leads to another page and waits for it to have loaded.
 func (p *person) press(selector string) {
 	p.t.Helper()
-	if _, err := chromedp.RunResponse(p.ctx, chromedp.Click(chromedp.CSS(selector))); err != nil {
-		p.t.Fatalf("pressing %s: %v", selector, err)
-	}
+	p.do(chromedp.Evaluate[chromedp.Void]("window.left = true; undefined"), chromedp.Click(chromedp.CSS(selector)))
+	eventually(p.t, patience, "another page after pressing "+selector, func() error {
+		ctx, cancel := context.WithTimeout(p.ctx, 10*time.Second)
+		defer cancel()
+		there, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!window.left && document.readyState === 'complete'"))
+		if err == nil && !there {
+			err = errors.New("it is still the old one")
+		}
+		return err // a page that goes while it is asked does not answer
+	})
 }
 
-func (p *person) address() string {
+func (p *person) address() (at string) {
 	p.t.Helper()
-	at, err := chromedp.Run(p.ctx, chromedp.Evaluate[string]("location.pathname"))
-	must(p.t, err)
+	p.bounded("asking for the address", func(ctx context.Context) (err error) {
+		at, err = chromedp.Run(ctx, chromedp.Evaluate[string]("location.pathname"))
+		return err
+	})
 	return at
 }
 
@@ -87,7 +109,9 @@ func (p *person) address() string {
 func (p *person) reads(text string) {
 	p.t.Helper()
 	eventually(p.t, 30*time.Second, "the open page says "+text, func() error {
-		body, err := chromedp.Run(p.ctx, chromedp.Evaluate[string]("document.body.innerText"))
+		ctx, cancel := context.WithTimeout(p.ctx, 10*time.Second)
+		defer cancel()
+		body, err := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText"))
 		if err == nil && !strings.Contains(body, text) {
 			err = fmt.Errorf("it says %q", body)
 		}
