@@ -188,8 +188,17 @@ func (g *guard) record(a *attached, done []wire.Step) {
 		Kind: wire.RecordDevice, At: g.Clock.now(), Event: &ev, Decision: &d, Outcome: a.outcome,
 		Steps: append(steps, done...), Request: a.request, Revision: d.Revision, Code: a.repeats(),
 	})
-	g.Log.Info().Str("device", ev.Device.ID).Str("serial", ev.Device.Serial).Str("action", string(d.Action)).
-		Str("rule", d.Rule).Str("outcome", string(a.outcome)).Int64("revision", d.Revision).Msg("verdict")
+	g.log(ev.Device, d, a.outcome)
+}
+
+// logLag lets the record reach the disk first: a line in the log sets the system's own journal to work.
+const logLag = 100 * time.Millisecond
+
+func (g *guard) log(dev policy.Device, d policy.Decision, outcome policy.Outcome) {
+	time.AfterFunc(logLag, func() {
+		g.Log.Info().Str("device", dev.ID).Str("serial", dev.Serial).Str("action", string(d.Action)).
+			Str("rule", d.Rule).Str("outcome", string(outcome)).Int64("revision", d.Revision).Msg("verdict")
+	})
 }
 
 // repeats is CodeAgain for a violation after the first of a visit: people need not be called twice for one stick.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sekisho/internal/policy"
+	"sekisho/internal/sysfs"
 )
 
 // How long the kernel is given. A write waits for a driver that is still probing; a module may be loading.
@@ -50,7 +51,7 @@ type mounter interface {
 
 // New makes a hand for the machine below o.Root.
 func New(o Options) *Hand {
-	t := tree{root: o.Root, write: writeAttr}
+	t := tree{root: o.Root, write: sysfs.Set}
 	return &Hand{log: o.Log, now: o.Now, sys: system{tree: t, mounts: hostMounts{t.path("proc")}}}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"sekisho/internal/osexec"
 	"sekisho/internal/policy"
+	"sekisho/internal/sysfs"
 )
 
 // kernel is a small simulated kernel over real files: what the hands write has the effects that sysfs has.
@@ -166,7 +167,7 @@ func (k *kernel) write(path, value string) error {
 	if err := k.fails[short]; err != nil {
 		return &os.PathError{Op: "write", Path: path, Err: err}
 	}
-	if err := writeAttr(path, ""); err != nil || k.deaf[short] {
+	if err := sysfs.Set(path, ""); err != nil || k.deaf[short] {
 		return err
 	}
 	k.effect(path, value)

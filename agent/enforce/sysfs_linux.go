@@ -2,10 +2,11 @@ package enforce
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"sekisho/internal/sysfs"
 )
 
 // tree is sysfs and procfs below a root. All writes pass through write, which a test replaces by a small kernel.
@@ -29,7 +30,7 @@ func (t tree) device(bus, name string) (string, error) {
 // follow takes the one link that bus and class folders hold; nothing on the way to it or behind it is a link
 // (https://docs.kernel.org/filesystems/sysfs.html).
 func follow(link string) (string, error) {
-	target, err := os.Readlink(link)
+	target, err := sysfs.Link(link)
 	if err != nil || filepath.IsAbs(target) {
 		return target, err
 	}
@@ -42,11 +43,11 @@ func plain(name string) bool {
 }
 
 // names lists a folder, sorted; a folder that is not there is empty.
-func (t tree) names(dir string) []string { return list(dir) }
+func (t tree) names(dir string) []string { return sysfs.Names(dir) }
 
 // driver names the driver bound to a device, "" for none.
 func driver(dir string) string {
-	link, err := os.Readlink(filepath.Join(dir, "driver"))
+	link, err := sysfs.Link(filepath.Join(dir, "driver"))
 	if err != nil {
 		return ""
 	}
@@ -55,12 +56,9 @@ func driver(dir string) string {
 
 // attr reads one attribute, trimmed and bounded.
 func attr(dir, name string) (string, error) {
-	text, err := fetch(filepath.Join(dir, name))
-	return strings.TrimSpace(text), err
+	text, err := sysfs.Attr(filepath.Join(dir, name), sysfs.MaxAttr)
+	return strings.TrimSpace(string(text)), err
 }
-
-// writeAttr writes without creating: an attribute that is not there is a device that is gone.
-func writeAttr(path, value string) error { return store(path, value) }
 
 // nodes finds the block devices whose real folder lies below one that begins with prefix,
 // and everything that was built upon them.

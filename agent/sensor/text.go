@@ -1,6 +1,7 @@
 package sensor
 
 import (
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"sekisho/internal/sysfs"
 )
 
 // Bounds on what is read: sysfs gives a page for text; the kernel takes at most 8 configurations of 64 KiB.
@@ -28,8 +31,22 @@ func (t tree) read(name string, max int) ([]byte, bool) {
 	if !ok {
 		return nil, false
 	}
-	b, err := slurp(file, max+1, strings.HasPrefix(name, "sys/"))
+	read := slurp
+	if strings.HasPrefix(name, "sys/") {
+		read = sysfs.Attr
+	}
+	b, err := read(file, max+1)
 	return b, err == nil && len(b) <= max
+}
+
+// slurp reads at most max bytes of an ordinary file.
+func slurp(file string, max int) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, int64(max)))
 }
 
 // attr is a one-line attribute of the kernel's own making; "" when it is missing.
@@ -101,7 +118,7 @@ func (t tree) names(dir string) []string {
 	if !ok {
 		return nil
 	}
-	return list(folder)
+	return sysfs.Names(folder)
 }
 
 // match finds what lies below a folder by a pattern as path.Match has it.
@@ -140,7 +157,7 @@ func (t tree) real(link string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	target, err := os.Readlink(file)
+	target, err := sysfs.Link(file)
 	if err != nil {
 		return "", false
 	}

@@ -62,9 +62,10 @@ func (w *watcher) devnum(sub subject) string { return w.tree.attr(sub.dir, "devn
 
 // arrive begins a visit: told at once when the hands can work on it, else within patience.
 func (w *watcher) arrive(sub subject, ev uevent, present bool) {
+	whole := w.tree.settled(sub) // asked first: what is read after it holds every interface
 	d, ok := w.tree.describe(sub)
 	if sub.bus == policy.BusUSB && ev.action == "add" && w.stale(sub, ev) {
-		d, ok = ghost(sub, ev), true
+		d, ok, whole = ghost(sub, ev), true, false
 	}
 	if !ok {
 		return
@@ -73,14 +74,18 @@ func (w *watcher) arrive(sub subject, ev uevent, present bool) {
 		w.options.Log.Error().Str("device", d.ID).Msg("too many devices, not watched")
 		return
 	}
-	e := &entry{sub: sub, device: d, present: present, devnum: w.devnum(sub), seen: w.time()}
+	e := &entry{sub: sub, device: d, present: present, devnum: ev.devnum, seen: w.time()}
 	e.due = time.Now().Add(e.patience())
-	if ev.devnum != "" {
-		e.devnum = ev.devnum
+	if e.devnum == "" {
+		e.devnum = w.devnum(sub)
 	}
 	e.system = w.system[systemName(d)]
 	e.claim()
 	w.here[sub.key()] = e
+	if whole && w.devnum(sub) == e.devnum {
+		w.tell(e)
+		return
+	}
 	w.refresh(e)
 }
 

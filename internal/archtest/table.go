@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"internal/wire":     {"internal/policy"},
 	"internal/seal":     {},
 	"internal/durable":  {},
+	"internal/sysfs":    {},
 	"internal/osexec":   {},
 	"internal/archtest": {},
 

@@ -8,11 +8,11 @@ import (
 // files of one machine.
 type files struct{ qmp, serial, overlay, kernel, initrd, clock string }
 
-// The guest's kernel line: no file system check (the journal suffices), the old interface name. Its clock is the processor's
+// The guest's kernel line: on the serial line only what is wrong or slow, no file system check (the journal suffices), the old interface name. Its clock is the processor's
 // counter, as on every real terminal: the kernel distrusts an emulated one and would take the HPET, of which each reading
 // leaves the machine under a lock and costs more than what is timed
 // (https://docs.kernel.org/admin-guide/kernel-parameters.html, tsc, clocksource).
-const kernelLine = "root=/dev/vda rw console=ttyS0 quiet fsck.mode=skip net.ifnames=0 mitigations=off systemd.show_status=false tsc=reliable clocksource=tsc"
+const kernelLine = "root=/dev/vda rw console=ttyS0 loglevel=4 fsck.mode=skip net.ifnames=0 mitigations=off systemd.show_status=auto tsc=reliable clocksource=tsc"
 
 // flags of QEMU. A saved state fits only the very same ones, so everything that varies comes from o, paths and port.
 func (image *Image) flags(o Options, paths files, port int) []string {
