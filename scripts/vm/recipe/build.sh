@@ -3,9 +3,11 @@
 # Runs as root. Leaves vmlinuz, initrd and disk.raw in OUT_DIR.
 set -euo pipefail
 recipe=$1 out=$2 key=$3
-mirror=${SEKISHO_LAB_MIRROR:-http://deb.debian.org/debian}
-security=${SEKISHO_LAB_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
 root=$out/root
+# Without a mirror of one's own mmdebstrap takes Debian's, with updates and security.
+sources=()
+[ -z "${SEKISHO_LAB_MIRROR:-}" ] || sources=("deb $SEKISHO_LAB_MIRROR bookworm main" "deb $SEKISHO_LAB_MIRROR bookworm-updates main")
+[ -z "${SEKISHO_LAB_SECURITY_MIRROR:-}" ] || sources+=("deb $SEKISHO_LAB_SECURITY_MIRROR bookworm-security main")
 
 mmdebstrap --quiet --mode=root --variant=minbase --format=directory \
   --aptopt='Acquire::Languages "none"' \
@@ -14,8 +16,7 @@ mmdebstrap --quiet --mode=root --variant=minbase --format=directory \
   --dpkgopt='path-exclude=/usr/share/locale/*' \
   --include="$(paste -sd, "$recipe/packages")" \
   --customize-hook="bash '$recipe/customize.sh' \"\$1\" '$recipe' '$key'" \
-  bookworm "$root" \
-  "deb $mirror bookworm main" "deb $mirror bookworm-updates main" "deb $security bookworm-security main"
+  bookworm "$root" "${sources[@]}"
 
 cp "$root"/boot/vmlinuz-* "$out/vmlinuz"
 cp "$root"/boot/initrd.img-* "$out/initrd"
