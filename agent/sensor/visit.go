@@ -64,8 +64,9 @@ func (w *watcher) devnum(sub subject) string { return w.tree.attr(sub.dir, "devn
 func (w *watcher) arrive(sub subject, ev uevent, present bool) {
 	whole := w.tree.settled(sub) // asked first: what is read after it holds every interface
 	d, ok := w.tree.describe(sub)
-	if sub.bus == policy.BusUSB && ev.action == "add" && w.stale(sub, ev) {
-		d, ok, whole = ghost(sub, ev), true, false
+	devnum := w.devnum(sub)
+	if sub.bus == policy.BusUSB && ev.action == "add" && ev.devnum != "" && ev.devnum != devnum {
+		d, ok = ghost(sub, ev), true // followed by another insertion on the same port
 	}
 	if !ok {
 		return
@@ -77,12 +78,12 @@ func (w *watcher) arrive(sub subject, ev uevent, present bool) {
 	e := &entry{sub: sub, device: d, present: present, devnum: ev.devnum, seen: w.time()}
 	e.due = time.Now().Add(e.patience())
 	if e.devnum == "" {
-		e.devnum = w.devnum(sub)
+		e.devnum = devnum
 	}
 	e.system = w.system[systemName(d)]
 	e.claim()
 	w.here[sub.key()] = e
-	if whole && w.devnum(sub) == e.devnum {
+	if whole && devnum == e.devnum {
 		w.tell(e)
 		return
 	}
