@@ -41,7 +41,8 @@ func openWindow(t *testing.T, s *site) *window {
 		chromedp.ExecPath(chrome), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.IgnoreCertErrors, chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("lang", "ja"), chromedp.Flag("hide-scrollbars", true))
+		chromedp.Flag("disable-sync", true), chromedp.Flag("lang", "ja"), chromedp.Flag("hide-scrollbars", true),
+		chromedp.Flag("allow-pre-commit-input", true))
 	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(alloc)
 	t.Cleanup(cancel)
@@ -138,10 +139,11 @@ func (w *window) signIn(name string) {
 	w.press("button[type=submit]")
 }
 
-// press clicks what leads to another page and waits for it to have loaded. A page that goes while it is asked does not answer.
+// press clicks what leads to another page and waits for it to have loaded. A browser drops what is clicked before it has
+// painted the page, so two frames are waited for; a page that goes while it is asked does not answer.
 func (w *window) press(selector string) {
 	w.t.Helper()
-	w.do(discard("window.left = true"), chromedp.Click(chromedp.CSS(selector)))
+	w.do(discard("window.left = true"), chromedp.Evaluate[chromedp.Void](painted, chromedp.EvalAwaitPromise), chromedp.Click(chromedp.CSS(selector)))
 	w.bounded("another page after pressing "+selector, func(ctx context.Context) error {
 		for {
 			there, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!window.left && document.readyState === 'complete'"))
@@ -155,6 +157,8 @@ func (w *window) press(selector string) {
 		}
 	})
 }
+
+const painted = `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(undefined))))`
 
 func (w *window) look(lang, theme string) {
 	w.t.Helper()

@@ -38,7 +38,7 @@ func (c *console) signIn(name string) *person {
 		chromedp.ExecPath(chromium), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.IgnoreCertErrors, chromedp.UserDataDir(c.t.TempDir()), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true))
+		chromedp.Flag("disable-sync", true), chromedp.Flag("allow-pre-commit-input", true))
 	c.t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(alloc)
 	c.t.Cleanup(cancel)
@@ -81,20 +81,32 @@ func (p *person) open(path string) {
 	p.do(chromedp.Navigate(p.url + path))
 }
 
-// press clicks what leads to another page and waits for it to have loaded.
+// press clicks what leads to another page and waits for it to have loaded. A browser drops what is clicked before it has
+// painted the page, so two frames are waited for; a person would also press again when a page did not hear the first time.
 func (p *person) press(selector string) {
 	p.t.Helper()
-	p.do(chromedp.Evaluate[chromedp.Void]("window.left = true; undefined"), chromedp.Click(chromedp.CSS(selector)))
+	p.do(chromedp.Evaluate[chromedp.Void](ready, chromedp.EvalAwaitPromise), chromedp.Click(chromedp.CSS(selector)))
+	pressed := time.Now()
 	eventually(p.t, patience, "another page after pressing "+selector, func() error {
 		ctx, cancel := context.WithTimeout(p.ctx, 10*time.Second)
 		defer cancel()
-		there, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!window.left && document.readyState === 'complete'"))
-		if err == nil && !there {
-			err = errors.New("it is still the old one")
+		state, err := chromedp.Run(ctx, chromedp.Evaluate[string]("document.readyState + (window.pressed === undefined ? '' : ', the old one, pressed ' + window.pressed)"))
+		switch {
+		case err != nil:
+			return err // a page that goes while it is asked does not answer
+		case state == "complete":
+			return nil
+		case strings.HasSuffix(state, "pressed 0") && time.Since(pressed) > 2*time.Second:
+			pressed = time.Now()
+			p.do(chromedp.Click(chromedp.CSS(selector)))
 		}
-		return err // a page that goes while it is asked does not answer
+		return errors.New("the page is " + state)
 	})
 }
+
+// ready waits until the page is painted, and counts what it hears of clicks.
+const ready = `window.pressed = 0; addEventListener("click", () => window.pressed++, {capture: true});
+new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(undefined))))`
 
 func (p *person) address() (at string) {
 	p.t.Helper()
