@@ -321,12 +321,15 @@ function Test-Notifications {
     $config = Join-Path $safe 'observe.yaml'
     [System.IO.File]::WriteAllText($config, "state: '$state'`r`n", (New-Object System.Text.UTF8Encoding($false)))
     $said = Join-Path $safe 'observe.txt'
+    # Before the service is there: an agent in the foreground must not meet it.
     $process = Start-Process -FileName $program -ArgumentList ('run --observe --config "' + $config + '"') -PassThru -NoNewWindow -RedirectStandardError $said
+    [void](Wait-Until 60 { $process.HasExited -or (Test-Path -LiteralPath (Join-Path $state 'boot.json')) })
     Start-Sleep -Seconds 5
     $ended = $process.HasExited
     if (-not $ended) { $process.Kill(); [void]$process.WaitForExit(10000) }
     $text = [System.IO.File]::ReadAllText($said)
     if ($ended) { return (New-Finding $null ('the agent that only looks ended: ' + $text)) }
+    if (-not (Test-Path -LiteralPath (Join-Path $state 'boot.json'))) { return (New-Finding $null 'the agent that only looks did not begin to look') }
     return (New-Finding ($text -notmatch 'does not tell of devices') 'CM_Register_Notification')
 }
 
@@ -485,7 +488,6 @@ function Test-Story($Stick) {
     Test-Line 'user-request' '管理者でなくても request が使える' 'request answers a user without rights' { Test-AsUser 'request' '^0' 'Request number' }
     Test-Line 'user-stop' '利用者はサービスを止められない' 'A user cannot stop the service' { Test-AsUser 'stop' '^5' '' }
     Test-Line 'user-state' '利用者は記録を読めない' 'A user cannot read the records' { Test-AsUser 'state' '^1' '' }
-    Test-Line 'notify' 'Windows が装置の変化を知らせる' 'Windows tells of devices' { Test-Notifications }
 }
 
 function Test-Replug($Stick) {
@@ -559,6 +561,7 @@ try {
     Save-Registry
     Add-Type -TypeDefinition $opener
     Add-Result 'before' $(if ((Get-Opens ('\\.\' + $stick.Letter + ':')) -eq 0) { 'proved' } else { 'unknown' }) '確認の前は開ける' 'Before, the volume opens' ''
+    Test-Line 'notify' 'Windows が装置の変化を知らせる' 'Windows tells of devices' { Test-Notifications }
     Install-Agent
     Test-Story $stick
     Test-Replug $stick

@@ -59,7 +59,7 @@ type windows struct {
 const agentFolder = `C:\Program Files\関所 Sekisho`
 
 func newWindows(t *testing.T) *windows {
-	w := &windows{t, filepath.Join(t.TempDir(), "prefix")}
+	w := &windows{T: t, prefix: filepath.Join(t.TempDir(), "prefix")}
 	w.script("new", w.prefix)
 	t.Cleanup(func() { w.script("down") })
 	folder := w.path(agentFolder)
