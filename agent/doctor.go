@@ -82,7 +82,11 @@ func (p patient) say(ja, en string) string {
 }
 
 func (p patient) examine() []finding {
-	found := []finding{p.rights(), p.running(), p.sees(), p.gate(), p.early(), p.desktop(), p.console(), p.certificate(), p.clock(), p.queue(), p.space()}
+	found := []finding{p.rights(), p.running(), p.sees(), p.gate()}
+	if hasEarlyGate {
+		found = append(found, p.early())
+	}
+	found = append(found, p.desktop(), p.console(), p.certificate(), p.clock(), p.queue(), p.space())
 	return append(found, p.descriptors()...)
 }
 
@@ -173,6 +177,10 @@ func (p patient) sees() finding {
 		return broken(name, err, p.say(hintHear()))
 	}
 	for range events {
+	}
+	if err := sensor.Silent(); err != nil {
+		return finding{name, checkUnknown, fmt.Sprintf(p.say("装置 %d台を読みましたが、変化の通知は受けられません", "%d devices read, but nothing tells of changes"), len(devices)),
+			p.say("エージェントは数秒ごとに見ています: ", "the agent looks every few seconds: ") + oneLine(err.Error())}
 	}
 	return finding{name, checkPass, fmt.Sprintf(p.say("装置 %d台を読み、カーネルの通知も受けられます", "%d devices read, kernel messages received"), len(devices)), ""}
 }

@@ -9,6 +9,9 @@ const (
 	purged     = "removed; devices work as the kernel was made"
 )
 
+// hasEarlyGate says that something holds media before the agent's own disk is there.
+const hasEarlyGate = true
+
 func hintSee() (ja, en string) {
 	return "/sys に sysfs が必要です", "sysfs must be mounted on /sys"
 }

@@ -9,6 +9,9 @@ const (
 	purged     = "removed; devices work as Windows was set before"
 )
 
+// hasEarlyGate: Windows' policies stand from the start and need no stage of their own.
+const hasEarlyGate = false
+
 func hintSee() (ja, en string) {
 	return "Windows のプラグ アンド プレイが答えません。再起動してください", "Windows' plug and play does not answer; restart the machine"
 }
