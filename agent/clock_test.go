@@ -3,10 +3,13 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"sekisho/internal/wire"
 )
 
 // watchmaker is a machine whose clocks can be turned.
@@ -159,4 +162,30 @@ func FuzzClockNote(f *testing.F) {
 			t.Errorf("%q: it is %s", raw, c.now())
 		}
 	})
+}
+
+func TestAClockBefore1970IsBelievedByNobodyUntilTheConsoleIsHeard(t *testing.T) {
+	dir := t.TempDir()
+	w := &watchmaker{wall: time.Date(1965, 1, 1, 0, 0, 0, 0, time.UTC)}
+	c, found := w.open(dir, "one")
+	if found != clockFine { // the first start on this terminal: there is nothing to compare with
+		t.Fatal(found)
+	}
+	if err := c.save(); err != nil {
+		t.Fatal(err)
+	}
+	if err := saveBoot(dir, bootNote{Boot: "one"}); err != nil {
+		t.Fatal(err)
+	}
+	c, found = w.open(dir, "one")
+	if found != clockUnreadable || !c.doubted() {
+		t.Fatalf("%s, doubted %v", found, c.doubted())
+	}
+	body, err := encode(wire.Record{Kind: wire.RecordClock, Code: found, At: c.now()})
+	if err != nil || !strings.Contains(string(body), "1965-01-01T") {
+		t.Errorf("%s, %v", body, err)
+	}
+	if !c.hear(nine) || c.doubted() || !c.now().Equal(nine) {
+		t.Errorf("%s, doubted %v", c.now(), c.doubted())
+	}
 }

@@ -47,6 +47,7 @@ type guard struct {
 	saved  time.Duration     // clock.elapsed when the clock was last noted
 	pinged time.Time
 	told   budget
+	newest newest
 	refuse budget
 }
 
@@ -250,6 +251,15 @@ func (g *guard) onRefused(err error) {
 		if g.refuse.take(time.Now()) {
 			g.Journal(wire.Record{Kind: wire.RecordPolicy, Code: "refused", Revision: g.Policy.Revision, Note: cut(err.Error(), 1024)})
 		}
+	})
+}
+
+// onWoken judges everything again: while the machine slept, permissions ended and no timer ran.
+func (g *guard) onWoken() {
+	g.post(func() {
+		g.noteClock()
+		g.judgeAll()
+		g.pulse() // somebody else may sit here
 	})
 }
 

@@ -21,3 +21,6 @@ func Enumerate(Options) ([]policy.Device, error) {
 }
 
 func whoSits(Options) string { return "" }
+
+// Silent says the same.
+func Silent() error { return fmt.Errorf("cannot watch devices on %s yet", runtime.GOOS) }

@@ -19,6 +19,7 @@ type scene struct {
 	seen   []sighting
 	err    error
 	words  chan struct{}
+	again  chan struct{}
 	events <-chan policy.Event
 }
 
@@ -38,7 +39,8 @@ func watchScene(t *testing.T, s *scene, system []string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	out := make(chan policy.Event, 64)
 	s.words, s.events = make(chan struct{}, 1), out
-	o := Options{System: system, Log: zerolog.Nop(), Now: time.Now}
+	s.again = make(chan struct{}, 1)
+	o := Options{System: system, Log: zerolog.Nop(), Now: time.Now, Again: s.again}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -169,6 +171,21 @@ func TestWhatAHandSwitchedOffKeepsItsFacts(t *testing.T) {
 		time.Sleep(time.Hour)
 		if len(s.events) != 0 {
 			t.Errorf("%+v", <-s.events)
+		}
+	})
+}
+
+func TestWhoIsAskedToLookAgainDoesSoAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &scene{}
+		watchScene(t, s, []string{})
+		synctest.Wait()
+		s.set(nil, stick()) // plugged in while the machine slept, and nobody said a word
+		begin := time.Now()
+		s.again <- struct{}{}
+		s.expect(t, policy.EventAttach, policy.KindStorage)
+		if d := time.Since(begin); d > time.Second {
+			t.Errorf("after %s", d)
 		}
 	})
 }

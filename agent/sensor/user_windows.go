@@ -12,39 +12,28 @@ const (
 	wtsDomainName = 7
 )
 
-// noSession is what WTSGetActiveConsoleSessionId says while nobody is attached to the console.
-const noSession = 0xffffffff
-
 // whoSits names who is at the console, else the first who is active in a remote session.
 func whoSits(Options) string {
-	if id := windows.WTSGetActiveConsoleSessionId(); id != noSession {
-		if name := sessionUser(id); name != "" {
-			return name
-		}
-	}
+	return atTerminal(windows.WTSGetActiveConsoleSessionId(), activeSessions(), sessionUser)
+}
+
+func activeSessions() (active []uint32) {
 	var first *windows.WTS_SESSION_INFO
 	var n uint32
 	if windows.WTSEnumerateSessions(0, 0, 1, &first, &n) != nil {
-		return ""
+		return nil
 	}
 	defer windows.WTSFreeMemory(uintptr(unsafe.Pointer(first)))
 	for _, s := range unsafe.Slice(first, n) {
-		if s.State != windows.WTSActive {
-			continue
-		}
-		if name := sessionUser(s.SessionID); name != "" {
-			return name
+		if s.State == windows.WTSActive {
+			active = append(active, s.SessionID)
 		}
 	}
-	return ""
+	return active
 }
 
 func sessionUser(id uint32) string {
-	name := sessionText(id, wtsUserName)
-	if domain := sessionText(id, wtsDomainName); name != "" && domain != "" {
-		return word(domain + `\` + name)
-	}
-	return word(name)
+	return signedIn(sessionText(id, wtsDomainName), sessionText(id, wtsUserName))
 }
 
 // sessionText asks about a session; "" when nobody is signed in there, or this Windows cannot say.

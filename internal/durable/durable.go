@@ -1,5 +1,5 @@
 // Package durable writes files whole or not at all, so that a power cut leaves the old or the new, never a mixture.
-// It never reads them back and knows nothing of their content.
+// It knows nothing of their content.
 package durable
 
 import (
@@ -23,11 +23,14 @@ func WriteFile(path string, data []byte, mode os.FileMode) error {
 	if err := tmp.Close(); err != nil {
 		return fmt.Errorf("cannot write %s: %w", path, err)
 	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
+	if err := replace(tmp.Name(), path); err != nil {
 		return fmt.Errorf("cannot write %s: %w", path, err)
 	}
 	return syncDir(dir)
 }
+
+// ReadFile reads what WriteFile wrote, also in the moment in which it is replaced.
+func ReadFile(path string) ([]byte, error) { return readFile(path) }
 
 func fill(f *os.File, data []byte, mode os.FileMode) error {
 	if err := f.Chmod(mode); err != nil {

@@ -1,0 +1,577 @@
+﻿<#
+Sekisho: what only a real Windows can show (docs/limits.md, "Platforms"). 実機の Windows でしか確かめられないことを確かめます。
+
+One PC, one USB stick with at least one file on it, ten minutes, PowerShell as Administrator:
+実機1台、ファイルの入った USB メモリ1本、10分、管理者の PowerShell で:
+
+    powershell -ExecutionPolicy Bypass -File prove-windows.ps1 -Agent .\sekisho-agent.exe
+
+It installs the agent with its gate shut, looks, and removes it again. Nothing stays changed; when the window was closed in the
+middle, run it again with -Restore. The report names the computer's Windows and the stick's device id, no user and no file.
+途中で窓を閉じたときは -Restore を付けてもう一度実行してください。報告書には Windows の版と USB メモリの装置名だけが載ります。
+#>
+[CmdletBinding()]
+param(
+    [string]$Agent = '',
+    [string]$Report = '',
+    [switch]$Restore
+)
+
+Set-StrictMode -Version 2.0
+$ErrorActionPreference = 'Stop'
+
+$serviceName = 'sekisho-agent'
+$safe = Join-Path $env:ProgramFiles 'Sekisho Proof'          # only administrators write here
+$shared = Join-Path $env:PUBLIC 'sekisho-proof'              # who is signed in writes here; nothing in it is run or imported
+$data = Join-Path $env:ProgramData 'Sekisho'
+$program = Join-Path $safe 'sekisho-agent.exe'
+$taskName = 'SekishoProof'
+$system32 = [Environment]::SystemDirectory
+$restrictions = 'SOFTWARE\Policies\Microsoft\Windows\DeviceInstall\Restrictions'
+$removable = 'SOFTWARE\Policies\Microsoft\Windows\RemovableStorageDevices\{53f5630d-b6bf-11d0-94f2-00a0c91efb8b}'
+$explorer = 'SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\Explorer'
+$keys = @(
+    'HKLM\SOFTWARE\Policies\Microsoft\Windows\DeviceInstall',
+    'HKLM\SOFTWARE\Policies\Microsoft\Windows\RemovableStorageDevices',
+    'HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\Explorer',
+    'HKLM\SYSTEM\CurrentControlSet\Services\EventLog\Application\Sekisho',
+    'HKLM\SYSTEM\CurrentControlSet\Services\sekisho-agent'
+)
+$results = New-Object System.Collections.ArrayList
+
+# ---- small tools -----------------------------------------------------------------------------------------------------
+
+function Say([string]$Japanese, [string]$English) {
+    Write-Host ''
+    Write-Host $Japanese
+    Write-Host $English
+}
+
+function Add-Result([string]$Id, [string]$Word, [string]$Japanese, [string]$English, [string]$Detail) {
+    $clean = ($Detail -replace '[\r\n]+', ' | ').Trim()
+    [void]$results.Add([pscustomobject]@{ Id = $Id; Word = $Word; Japanese = $Japanese; English = $English; Detail = $clean })
+    Write-Host ('[{0}] {1} {2} / {3} {4}' -f $Word, $Id, $Japanese, $English, $clean)
+}
+
+# Test-Line runs one check: it gives $true, $false, or nothing for "cannot tell"; an error is "cannot tell" as well.
+function Test-Line([string]$Id, [string]$Japanese, [string]$English, [scriptblock]$Check) {
+    $word = 'unknown'
+    $detail = ''
+    try {
+        $found = & $Check
+        $detail = [string]$found.Detail
+        if ($found.Is -eq $true) { $word = 'proved' }
+        if ($found.Is -eq $false) { $word = 'refuted' }
+    } catch {
+        $detail = 'error: ' + $_.Exception.Message
+    }
+    Add-Result $Id $word $Japanese $English $detail
+}
+
+function New-Finding($Is, [string]$Detail) {
+    return [pscustomobject]@{ Is = $Is; Detail = $Detail }
+}
+
+# Invoke-Program runs a program with a time limit; what it says comes back as text, also what it complains of.
+function Invoke-Program([string]$File, [string[]]$Arguments, [int]$Seconds = 120) {
+    $start = New-Object System.Diagnostics.ProcessStartInfo
+    $start.FileName = $File
+    $quoted = foreach ($a in $Arguments) { if ($a -match '\s') { '"' + $a + '"' } else { $a } }
+    $start.Arguments = ($quoted -join ' ')
+    $start.UseShellExecute = $false
+    $start.CreateNoWindow = $true
+    $start.RedirectStandardOutput = $true
+    $start.RedirectStandardError = $true
+    if ($File -eq $program) {
+        $start.StandardOutputEncoding = [System.Text.Encoding]::UTF8
+        $start.StandardErrorEncoding = [System.Text.Encoding]::UTF8
+    }
+    $process = [System.Diagnostics.Process]::Start($start)
+    $out = $process.StandardOutput.ReadToEndAsync()
+    $complaint = $process.StandardError.ReadToEndAsync()
+    if (-not $process.WaitForExit($Seconds * 1000)) {
+        $process.Kill()
+        return [pscustomobject]@{ Code = -1; Out = ''; All = "no end within $Seconds s" }
+    }
+    $process.WaitForExit()
+    return [pscustomobject]@{ Code = $process.ExitCode; Out = $out.Result; All = ($out.Result + ' ' + $complaint.Result) }
+}
+
+# Wait-Until looks again until the check gives something, and says after how many milliseconds; $null when the time is over.
+function Wait-Until([int]$Seconds, [scriptblock]$Check) {
+    $clock = [System.Diagnostics.Stopwatch]::StartNew()
+    while ($clock.Elapsed.TotalSeconds -lt $Seconds) {
+        $found = $null
+        try { $found = & $Check } catch { $found = $null }
+        if ($found) { return [int]$clock.ElapsedMilliseconds }
+        Start-Sleep -Milliseconds 200
+    }
+    return $null
+}
+
+function Get-Answer {
+    $said = Invoke-Program $program @('status', '--json') 20
+    if ($said.Code -ne 0) { return $null }
+    return ($said.Out | ConvertFrom-Json)
+}
+
+function Get-Value([string]$Key, [string]$Name) {
+    $opened = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($Key)
+    if ($null -eq $opened) { return $null }
+    try { return $opened.GetValue($Name, $null, [Microsoft.Win32.RegistryValueOptions]::DoNotExpandEnvironmentNames) } finally { $opened.Close() }
+}
+
+# Get-Problem is the device's problem code: 0 works, 22 is disabled, -1 is not there.
+function Get-Problem([string]$Id) {
+    $filter = "PNPDeviceID='" + $Id.Replace('\', '\\').Replace("'", "\'") + "'"
+    $node = Get-CimInstance -ClassName Win32_PnPEntity -Filter $filter
+    if ($null -eq $node) { return -1 }
+    return [int]$node.ConfigManagerErrorCode
+}
+
+# Get-Opens is 0 when a path can be opened for reading, else Windows' error number.
+function Get-Opens([string]$Path) { return [SekishoProof]::Open($Path) }
+
+$opener = @'
+using System;
+using System.Runtime.InteropServices;
+public static class SekishoProof {
+    [DllImport("kernel32.dll", CharSet = CharSet.Unicode, SetLastError = true)]
+    static extern IntPtr CreateFileW(string name, uint access, uint share, IntPtr security, uint how, uint flags, IntPtr template);
+    [DllImport("kernel32.dll")]
+    static extern bool CloseHandle(IntPtr handle);
+    public static int Open(string path) {
+        IntPtr handle = CreateFileW(path, 0x80000000, 7, IntPtr.Zero, 3, 0, IntPtr.Zero);
+        int error = Marshal.GetLastWin32Error();
+        if (handle == new IntPtr(-1)) { return error; }
+        CloseHandle(handle);
+        return 0;
+    }
+}
+'@
+
+# ---- the registry before and after -----------------------------------------------------------------------------------
+
+function Get-ExportName([string]$Folder, [int]$Number) { return (Join-Path $Folder ("before-$Number.reg")) }
+
+# Read-Key is a key with everything below it as reg.exe writes it, '' when there is none.
+function Read-Key([string]$Key, [string]$File) {
+    if (Test-Path -LiteralPath $File) { Remove-Item -LiteralPath $File -Force }
+    [void](Invoke-Program (Join-Path $system32 'reg.exe') @('export', $Key, $File, '/y') 60)
+    if (-not (Test-Path -LiteralPath $File)) { return '' }
+    return [System.IO.File]::ReadAllText($File)
+}
+
+function Save-Registry {
+    for ($i = 0; $i -lt $keys.Count; $i++) { [void](Read-Key $keys[$i] (Get-ExportName $safe $i)) }
+    Set-Content -LiteralPath (Join-Path $safe 'saved') -Value 'yes' -Encoding ASCII
+}
+
+# Get-Changed names the keys that are not as they were.
+function Get-Changed {
+    $changed = @()
+    for ($i = 0; $i -lt $keys.Count; $i++) {
+        $file = Get-ExportName $safe $i
+        $before = ''
+        if (Test-Path -LiteralPath $file) { $before = [System.IO.File]::ReadAllText($file) }
+        $now = Read-Key $keys[$i] (Join-Path $safe 'now.reg')
+        if ($before -ne $now) { $changed += $i }
+    }
+    return , $changed
+}
+
+# Restore-Registry is only for the case that the agent did not: what is missing is put back first; a key that has more than
+# before is then replaced as a whole.
+function Restore-Registry {
+    $reg = Join-Path $system32 'reg.exe'
+    foreach ($i in (Get-Changed)) {
+        $file = Get-ExportName $safe $i
+        if (Test-Path -LiteralPath $file) {
+            $said = Invoke-Program $reg @('import', $file) 60
+            if ($said.Code -ne 0) { throw "cannot import ${file}: $($said.All)" }
+        }
+    }
+    foreach ($i in (Get-Changed)) {
+        $file = Get-ExportName $safe $i
+        [void](Invoke-Program $reg @('delete', $keys[$i], '/f') 60)
+        if (Test-Path -LiteralPath $file) { [void](Invoke-Program $reg @('import', $file) 60) }
+    }
+    $still = Get-Changed
+    if ($still.Count -gt 0) { throw ('not as before: ' + ($still -join ',')) }
+}
+
+# ---- the end: whatever happened, the machine is as before --------------------------------------------------------------
+
+function Remove-Everything {
+    $left = @()
+    try {
+        if (Get-ScheduledTask -TaskName $taskName -ErrorAction SilentlyContinue) { Unregister-ScheduledTask -TaskName $taskName -Confirm:$false }
+    } catch { $left += "task: $($_.Exception.Message)" }
+    try {
+        if ((Test-Path -LiteralPath $program) -and ((Get-Service -Name $serviceName -ErrorAction SilentlyContinue) -or (Test-Path -LiteralPath $data))) {
+            $said = Invoke-Program $program @('uninstall', '--purge') 180
+            if ($said.Code -ne 0) { $left += "uninstall: $($said.All)" }
+        }
+    } catch { $left += "uninstall: $($_.Exception.Message)" }
+    try {
+        if (Get-Service -Name $serviceName -ErrorAction SilentlyContinue) {
+            [void](Invoke-Program (Join-Path $system32 'sc.exe') @('stop', $serviceName) 60)
+            [void](Invoke-Program (Join-Path $system32 'sc.exe') @('delete', $serviceName) 60)
+        }
+    } catch { $left += "service: $($_.Exception.Message)" }
+    try {
+        if (Test-Path -LiteralPath (Join-Path $safe 'saved')) { Restore-Registry }
+    } catch { $left += "registry: $($_.Exception.Message)" }
+    try { Enable-Noted } catch { $left += "device: $($_.Exception.Message)" }
+    foreach ($folder in @($data, $shared, $safe)) {
+        if (($folder -eq $safe) -and ($left.Count -gt 0)) { $left += "the exports are kept in $safe"; continue }
+        try {
+            if (Test-Path -LiteralPath $folder) { Remove-Item -LiteralPath $folder -Recurse -Force }
+        } catch { $left += "folder ${folder}: $($_.Exception.Message)" }
+    }
+    return , $left
+}
+
+# Enable-Noted enables the stick when the agent did not. Its ids were noted before anything was installed.
+function Enable-Noted {
+    $noted = Join-Path $safe 'stick.txt'
+    if (-not (Test-Path -LiteralPath $noted)) { return }
+    foreach ($id in (Get-Content -LiteralPath $noted -Encoding UTF8)) {
+        if ($id -and (Get-Problem $id) -eq 22) { Enable-PnpDevice -InstanceId $id -Confirm:$false }
+    }
+}
+
+function Write-Report {
+    $lines = New-Object System.Collections.ArrayList
+    $windows = Get-CimInstance -ClassName Win32_OperatingSystem
+    $version = Get-ItemProperty -LiteralPath 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion'
+    $update = '?'
+    if ($version.PSObject.Properties['UBR']) { $update = $version.UBR }
+    [void]$lines.Add('Sekisho: proof on a real Windows / 実機での確認')
+    [void]$lines.Add(('windows={0} build={1}.{2} domain={3} powershell={4} time={5:yyyy-MM-dd HH:mm}' -f $windows.Caption, $windows.BuildNumber, $update,
+            (Get-CimInstance -ClassName Win32_ComputerSystem).PartOfDomain, $PSVersionTable.PSVersion, (Get-Date)))
+    [void]$lines.Add('proved = 確認できた, refuted = 期待と違った, unknown = 分からなかった')
+    [void]$lines.Add('')
+    foreach ($r in $results) {
+        [void]$lines.Add(('[{0}] {1}' -f $r.Word, $r.Id))
+        [void]$lines.Add('    ' + $r.Japanese)
+        [void]$lines.Add('    ' + $r.English)
+        if ($r.Detail) { [void]$lines.Add('    ' + $r.Detail) }
+    }
+    foreach ($word in @('proved', 'refuted', 'unknown')) {
+        [void]$lines.Add(('{0}: {1}' -f $word, @($results | Where-Object { $_.Word -eq $word }).Count))
+    }
+    # With a mark, so that every Windows program reads it as UTF-8.
+    [System.IO.File]::WriteAllText($Report, (($lines -join "`r`n") + "`r`n"), (New-Object System.Text.UTF8Encoding($true)))
+    Say "報告書: $Report (この1つを送ってください)" "Report: $Report (please send this one file)"
+}
+
+# ---- the stick ---------------------------------------------------------------------------------------------------------
+
+# Find-Stick gives the only USB disk: its number, letter, and device ids from the disk up to the USB device.
+function Find-Stick {
+    $disks = @(Get-Disk | Where-Object { $_.BusType -eq 'USB' })
+    if ($disks.Count -ne 1) { return $null }
+    $number = [int]$disks[0].Number
+    $drive = Get-CimInstance -ClassName Win32_DiskDrive -Filter "Index=$number"
+    $letter = ''
+    foreach ($part in @(Get-Partition -DiskNumber $number -ErrorAction SilentlyContinue)) {
+        if ($part.DriveLetter -match '[A-Z]') { $letter = [string]$part.DriveLetter; break }
+    }
+    if ($letter -eq '') { return $null }
+    $chain = @($drive.PNPDeviceID)
+    $id = $drive.PNPDeviceID
+    for ($i = 0; $i -lt 4; $i++) {
+        $id = (Get-PnpDeviceProperty -InstanceId $id -KeyName 'DEVPKEY_Device_Parent').Data
+        if (-not $id -or $id -notmatch '^USB\\VID_') { break }
+        $chain += $id
+    }
+    if ($chain.Count -lt 2) { return $null }
+    # A hub above it has the same form of id; the stick is the first one, its functions have "&MI_".
+    $usb = @($chain[1])
+    if ($chain[1] -match '&MI_' -and $chain.Count -gt 2) { $usb += $chain[2] }
+    return [pscustomobject]@{ Number = $number; Letter = $letter; Disk = $drive.PNPDeviceID; Usb = $usb }
+}
+
+# Get-Outcome is what the agent says of the stick: '' when it does not see it, $null when it does not answer.
+function Get-Outcome($Stick) {
+    $answer = Get-Answer
+    if ($null -eq $answer) { return $null }
+    if (-not $answer.status.PSObject.Properties['devices']) { return '' }
+    foreach ($d in $answer.status.devices) {
+        if ($Stick.Usb -contains $d.device.id) { return [string]$d.outcome }
+    }
+    return ''
+}
+
+function Test-Blocked($Stick) { return ((Get-Outcome $Stick) -eq 'blocked') }
+
+function Test-Gone($Stick) {
+    $outcome = Get-Outcome $Stick
+    return (($null -ne $outcome) -and ($outcome -eq ''))
+}
+
+function Test-Readable($Stick) { return @([System.IO.Directory]::GetFileSystemEntries($Stick.Letter + ':\')).Count -gt 0 }
+
+# ---- what is looked at ---------------------------------------------------------------------------------------------------
+
+# Test-Notifications asks a second agent that only looks: it says at once when Windows does not tell of devices.
+function Test-Notifications {
+    $state = Join-Path $safe 'observe'
+    $config = Join-Path $safe 'observe.yaml'
+    [System.IO.File]::WriteAllText($config, "state: '$state'`r`n", (New-Object System.Text.UTF8Encoding($false)))
+    $said = Join-Path $safe 'observe.txt'
+    # Before the service is there: an agent in the foreground must not meet it.
+    $process = Start-Process -FileName $program -ArgumentList ('run --observe --config "' + $config + '"') -PassThru -NoNewWindow -RedirectStandardError $said
+    [void](Wait-Until 60 { $process.HasExited -or (Test-Path -LiteralPath (Join-Path $state 'boot.json')) })
+    Start-Sleep -Seconds 5
+    $ended = $process.HasExited
+    if (-not $ended) { $process.Kill(); [void]$process.WaitForExit(10000) }
+    $text = [System.IO.File]::ReadAllText($said)
+    if ($ended) { return (New-Finding $null ('the agent that only looks ended: ' + $text)) }
+    if (-not (Test-Path -LiteralPath (Join-Path $state 'boot.json'))) { return (New-Finding $null 'the agent that only looks did not begin to look') }
+    return (New-Finding ($text -notmatch 'does not tell of devices') 'CM_Register_Notification')
+}
+
+# Test-Tuning reads the registry: what sc.exe says is translated. FailureActions is SERVICE_FAILURE_ACTIONS with 32-bit pointers:
+# seconds until earlier failures are forgotten, two texts, the number of actions, their place, then kind and milliseconds of each.
+function Test-Tuning {
+    $key = "SYSTEM\CurrentControlSet\Services\$serviceName"
+    $delayed = Get-Value $key 'DelayedAutostart'
+    $before = Get-Value $key 'PreshutdownTimeout'
+    $flag = Get-Value $key 'FailureActionsOnNonCrashFailures'
+    $raw = Get-Value $key 'FailureActions'
+    $words = @()
+    if ($raw) { for ($i = 0; $i + 3 -lt $raw.Length; $i += 4) { $words += [System.BitConverter]::ToUInt32($raw, $i) } }
+    $actions = ($words -join ',')
+    $kept = ($words.Count -ge 11) -and ($words[0] -eq 86400) -and ($words[3] -eq 3)
+    $kept = $kept -and ($words[5] -eq 1) -and ($words[6] -eq 5000) -and ($words[7] -eq 1) -and ($words[8] -eq 10000) -and ($words[9] -eq 1) -and ($words[10] -eq 60000)
+    $all = $kept -and ($flag -eq 1) -and ($delayed -eq 1) -and ($before -eq 20000)
+    return (New-Finding $all "actions=$actions failureflag=$flag delayed=$delayed preshutdown=$before")
+}
+
+# Test-Folder compares who may use a folder with a list of SIDs; nothing may come from ProgramData.
+function Test-Folder([string]$Folder, [string[]]$Full, [string[]]$Read) {
+    $acl = Get-Acl -LiteralPath $Folder
+    $wrong = @()
+    if (-not $acl.AreAccessRulesProtected) { $wrong += 'inherits' }
+    $write = [System.Security.AccessControl.FileSystemRights]'WriteData, AppendData, Delete, ChangePermissions, TakeOwnership'
+    foreach ($rule in $acl.GetAccessRules($true, $true, [System.Security.Principal.SecurityIdentifier])) {
+        $sid = $rule.IdentityReference.Value
+        if ($Full -contains $sid) { continue }
+        if (($Read -contains $sid) -and (($rule.FileSystemRights -band $write) -eq 0)) { continue }
+        $wrong += "${sid}: $($rule.FileSystemRights)"
+    }
+    $owner = $acl.GetOwner([System.Security.Principal.SecurityIdentifier]).Value
+    if ($Full -notcontains $owner) { $wrong += "owner $owner" }
+    return (New-Finding ($wrong.Count -eq 0) ($acl.Sddl + ' ' + ($wrong -join ', ')))
+}
+
+# Invoke-AsUser runs a list of commands without administrator's rights, by a task of the one who is signed in.
+function Invoke-AsUser {
+    [void](New-Item -ItemType Directory -Path $shared -Force)
+    $script = Join-Path $safe 'asuser.cmd'
+    # The redirection comes first: "echo 0> file" would be a redirection of handle 0.
+    $commands = @(
+        '@echo off',
+        ('cd /d "' + $shared + '"'),
+        '"%SystemRoot%\System32\whoami.exe" /groups > groups.txt',
+        ('"' + $program + '" status --lang en > status.txt 2>&1'),
+        '>status.code echo %errorlevel%',
+        ('"' + $program + '" request --lang en > request.txt 2>&1'),
+        '>request.code echo %errorlevel%',
+        ('"%SystemRoot%\System32\sc.exe" stop ' + $serviceName + ' > stop.txt 2>&1'),
+        '>stop.code echo %errorlevel%',
+        ('dir "' + (Join-Path $data 'state') + '" > state.txt 2>&1'),
+        '>state.code echo %errorlevel%',
+        'echo done> end.txt'
+    )
+    Set-Content -LiteralPath $script -Value $commands -Encoding ASCII
+    $me = [System.Security.Principal.WindowsIdentity]::GetCurrent().Name
+    $action = New-ScheduledTaskAction -Execute (Join-Path $system32 'cmd.exe') -Argument ('/c "' + $script + '"')
+    $who = New-ScheduledTaskPrincipal -UserId $me -LogonType Interactive -RunLevel Limited
+    $how = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries
+    [void](Register-ScheduledTask -TaskName $taskName -Action $action -Principal $who -Settings $how -Force)
+    Start-ScheduledTask -TaskName $taskName
+    $took = Wait-Until 60 { Test-Path -LiteralPath (Join-Path $shared 'end.txt') }
+    Unregister-ScheduledTask -TaskName $taskName -Confirm:$false
+    return ($null -ne $took)
+}
+
+function Read-Shared([string]$Name) {
+    $file = Join-Path $shared $Name
+    if (-not (Test-Path -LiteralPath $file)) { return '' }
+    return ([System.IO.File]::ReadAllText($file)).Trim()
+}
+
+function Test-AsUser([string]$Name, [string]$WantCode, [string]$WantText) {
+    # S-1-16-12288 is a process with an administrator's rights.
+    if ((Read-Shared 'groups.txt') -match 'S-1-16-12288') { return (New-Finding $null 'this account has no limited token (UAC is off)') }
+    $code = Read-Shared "$Name.code"
+    $text = Read-Shared "$Name.txt"
+    if ($code -eq '') { return (New-Finding $null 'the task wrote nothing') }
+    return (New-Finding (($code -match $WantCode) -and ($text -match $WantText)) "code=$code $text")
+}
+
+function Test-Log([int]$Id, [string]$Want) {
+    $since = $script:begin
+    $found = @(Get-WinEvent -FilterHashtable @{ LogName = 'Application'; ProviderName = 'Sekisho'; Id = $Id; StartTime = $since } -ErrorAction SilentlyContinue)
+    if ($found.Count -eq 0) { return (New-Finding $false "no event $Id") }
+    $text = [string]$found[0].Message
+    return (New-Finding ($text -match $Want) $text)
+}
+
+function Test-Policies {
+    $layered = Get-Value $restrictions 'AllowDenyLayered'
+    $deny = Get-Value $restrictions 'DenyDeviceIDs'
+    $read = Get-Value $removable 'Deny_Read'
+    $autorun = Get-Value $explorer 'NoDriveTypeAutoRun'
+    $detail = "AllowDenyLayered=$layered DenyDeviceIDs=$deny Deny_Read=$read NoDriveTypeAutoRun=$autorun"
+    $build = [int](Get-CimInstance -ClassName Win32_OperatingSystem).BuildNumber
+    if ($build -lt 19044) { return (New-Finding (($read -eq 1) -and ($autorun -eq 255)) ($detail + ' (older Windows: the first two may be missing)')) }
+    return (New-Finding (($layered -eq 1) -and ($deny -eq 1) -and ($read -eq 1) -and ($autorun -eq 255)) $detail)
+}
+
+function Read-Yes([string]$Japanese, [string]$English) {
+    Say $Japanese $English
+    $answer = Read-Host '(y/n)'
+    if ($answer -match '^[yY]') { return $true }
+    if ($answer -match '^[nN]') { return $false }
+    return $null
+}
+
+# ---- the story -----------------------------------------------------------------------------------------------------------
+
+function Install-Agent {
+    [void](New-Item -ItemType Directory -Path (Join-Path $data 'gate') -Force)
+    # A gate that stands shut is what an agent without a policy takes for enforce: no console is needed here.
+    [void](New-Item -ItemType File -Path (Join-Path $data 'gate\shut') -Force)
+    $script:begin = (Get-Date).AddSeconds(-1)
+    $clock = [System.Diagnostics.Stopwatch]::StartNew()
+    $said = Invoke-Program $program @('install') 180
+    Add-Result 'install' $(if ($said.Code -eq 0) { 'proved' } else { 'refuted' }) '導入できる' 'The agent installs' "code=$($said.Code) seconds=$([int]$clock.Elapsed.TotalSeconds) $($said.All)"
+    if ($said.Code -ne 0) { throw 'install failed' }
+}
+
+function Test-Story($Stick) {
+    Test-Line 'service' 'サービスが動いている' 'The service runs' { New-Finding ((Get-Service -Name $serviceName).Status -eq 'Running') '' }
+    Test-Line 'tuning' '再起動・遅延開始・終了前の時間が Windows に残る' 'Recovery actions, delayed start and time before shutdown are kept' { Test-Tuning }
+    $took = Wait-Until 60 { Test-Blocked $Stick }
+    Test-Line 'blocked' 'USB メモリを止めたとエージェントが確かめた' 'The agent says blocked (verified)' { New-Finding ($null -ne $took) "milliseconds=$took device=$($Stick.Usb -join ' ')" }
+    Test-Line 'device' '装置が無効になっている(コード 22)' 'The device is disabled (code 22)' {
+        $codes = @($Stick.Usb | ForEach-Object { Get-Problem $_ })
+        New-Finding ($codes -contains 22) ('codes=' + ($codes -join ','))
+    }
+    Test-Line 'volume' 'ドライブもディスクも開けない' 'Neither the volume nor the disk can be opened' {
+        $volume = Get-Opens ('\\.\' + $Stick.Letter + ':')
+        $disk = Get-Opens ('\\.\PhysicalDrive' + $Stick.Number)
+        New-Finding (($volume -ne 0) -and ($disk -ne 0)) "volume=$volume disk=$disk (0 would be: it opens)"
+    }
+    Test-Line 'policies' 'レジストリの制限が書かれている' 'The policies are in the registry' { Test-Policies }
+    Test-Line 'message' '利用者の画面に知らせが出た' 'The user was told on the screen' {
+        New-Finding (Read-Yes '「…の接続を止めました」という知らせが画面に出ましたか。出たら閉じてください。' 'Did a message window say that the stick was blocked? Close it if so.') ''
+    }
+    Test-Line 'keyboard' 'キーボードが使える' 'The keyboard works' {
+        Say 'キーボードで sekisho と打って Enter を押してください。' 'Please type sekisho and press Enter.'
+        New-Finding ((Read-Host) -match 'sekisho') ''
+    }
+    Test-Line 'log-start' 'イベント ログ 100(開始)' 'Event 100 (started) is in the Application log' { Test-Log 100 'code=started' }
+    Test-Line 'log-block' 'イベント ログ 300(遮断)' 'Event 300 (blocked) is in the Application log' { Test-Log 300 'outcome=blocked' }
+    $admins = @('S-1-5-18', 'S-1-5-32-544')
+    Test-Line 'acl-config' '設定のフォルダーは SYSTEM と管理者だけのもの' 'The configuration folder is for SYSTEM and Administrators only' { Test-Folder $data $admins @() }
+    Test-Line 'acl-state' '状態のフォルダーは SYSTEM と管理者だけのもの' 'The state folder is for SYSTEM and Administrators only' { Test-Folder (Join-Path $data 'state') $admins @() }
+    Test-Line 'acl-channel' '窓口のフォルダーは利用者が読めるだけ' 'The channel folder can only be read by who is signed in' { Test-Folder (Join-Path $data 'run') $admins @('S-1-5-4') }
+    $ran = $false
+    try { $ran = Invoke-AsUser } catch { Write-Host $_.Exception.Message }
+    if (-not $ran) { Write-Host 'the task for the commands of a user did not end' }
+    Test-Line 'user-status' '管理者でなくても status が使える' 'status answers a user without rights' { Test-AsUser 'status' '^0' 'enforce' }
+    Test-Line 'user-request' '管理者でなくても request が使える' 'request answers a user without rights' { Test-AsUser 'request' '^0' 'Request number' }
+    Test-Line 'user-stop' '利用者はサービスを止められない' 'A user cannot stop the service' { Test-AsUser 'stop' '^5' '' }
+    Test-Line 'user-state' '利用者は記録を読めない' 'A user cannot read the records' { Test-AsUser 'state' '^1' '' }
+}
+
+function Test-Replug($Stick) {
+    Say 'USB メモリを抜いて Enter を押してください。' 'Unplug the stick and press Enter.'
+    [void](Read-Host)
+    $gone = Wait-Until 30 { Test-Gone $Stick }
+    Test-Line 'unplug' '抜いたことが見える' 'Unplugging is seen' { New-Finding ($null -ne $gone) "milliseconds=$gone" }
+    Say 'USB メモリを同じ差込口に差してください(Enter は要りません。60秒待ちます)。' 'Plug the stick into the same port again (no Enter; 60 seconds).'
+    $there = Wait-Until 60 { (Get-Problem $Stick.Usb[0]) -ge 0 }
+    $again = Wait-Until 30 { Test-Blocked $Stick }
+    # Where notifications are registered but do not come, the agent looks only once a minute.
+    Test-Line 'replug' '差し直しても止まる(通知が届く)' 'It is blocked again after plugging in (notifications arrive)' {
+        New-Finding (($null -ne $there) -and ($null -ne $again) -and ($again -lt 10000)) "windows=$there agent=$again (milliseconds)"
+    }
+}
+
+function Test-Removal($Stick) {
+    Say 'USB メモリを抜いて Enter を押してください。抜いたまま、エージェントを削除します。' 'Unplug the stick and press Enter. The agent is removed while it is out.'
+    [void](Read-Host)
+    [void](Wait-Until 30 { Test-Gone $Stick })
+    $said = Invoke-Program $program @('uninstall', '--purge') 180
+    Test-Line 'uninstall' '削除できる' 'The agent uninstalls' { New-Finding ($said.Code -eq 0) "code=$($said.Code) $($said.All)" }
+    Test-Line 'service-gone' 'サービスが残らない' 'No service is left' { New-Finding ($null -eq (Get-Service -Name $serviceName -ErrorAction SilentlyContinue)) '' }
+    Test-Line 'folder-gone' 'フォルダーが残らない' 'No folder is left' { New-Finding (-not (Test-Path -LiteralPath $data)) '' }
+    Test-Line 'registry' 'レジストリが元と1バイトも違わない' 'The registry is as before, byte for byte' {
+        $changed = @(foreach ($i in (Get-Changed)) { $keys[$i] })
+        New-Finding ($changed.Count -eq 0) ($changed -join ', ')
+    }
+    Say 'USB メモリを同じ差込口に差してください(Enter は要りません。60秒待ちます)。' 'Plug the stick into the same port (no Enter; 60 seconds).'
+    $works = Wait-Until 60 { Test-Readable $Stick }
+    Test-Line 'given-back' '差していない間に返された装置が、また使える' 'A device that was given back while it was out works again' {
+        New-Finding ($null -ne $works) ("milliseconds=$works codes=" + (@($Stick.Usb | ForEach-Object { Get-Problem $_ }) -join ','))
+    }
+}
+
+function Test-Machine {
+    $me = New-Object System.Security.Principal.WindowsPrincipal([System.Security.Principal.WindowsIdentity]::GetCurrent())
+    if (-not $me.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)) { throw '管理者として実行してください / run PowerShell as Administrator' }
+    if (-not [Environment]::Is64BitProcess) { throw '64 ビットの PowerShell で実行してください / use the 64-bit PowerShell' }
+}
+
+Test-Machine
+if ($Report -eq '') { $Report = Join-Path ([Environment]::GetFolderPath('Desktop')) ('sekisho-proof-{0:yyyyMMdd-HHmm}.txt' -f (Get-Date)) }
+$Report = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($Report)
+if ($Restore) {
+    if (-not (Test-Path -LiteralPath $safe)) { Say '戻すものはありません。' 'There is nothing to restore.'; exit 0 }
+    $left = Remove-Everything
+    foreach ($line in $left) { Write-Host $line }
+    if ($left.Count -gt 0) { exit 1 }
+    Say '元に戻しました。' 'Everything is as before.'
+    exit 0
+}
+if (Test-Path -LiteralPath $safe) { throw "途中で終わった確認が残っています。-Restore を付けて実行してください / an earlier run was cut short: run with -Restore ($safe)" }
+if ((Test-Path -LiteralPath $data) -or (Get-Service -Name $serviceName -ErrorAction SilentlyContinue)) {
+    throw 'Sekisho が入っていない PC で実行してください / Sekisho is installed here: use a PC without it'
+}
+if ($Agent -eq '') { $Agent = Join-Path $PSScriptRoot 'sekisho-agent.exe' }
+if (-not (Test-Path -LiteralPath $Agent)) { throw "sekisho-agent.exe がありません / not found: $Agent (-Agent)" }
+
+Say 'ほかの USB の記憶装置・スマートフォン・メモリカードを外し、確認用の USB メモリだけを差して Enter を押してください。' 'Unplug all other USB storage, phones and cards, plug in the one stick for this, and press Enter.'
+[void](Read-Host)
+$stick = Find-Stick
+if ($null -eq $stick) { throw 'ドライブ文字のある USB メモリが、ちょうど1本必要です / exactly one USB stick with a drive letter is needed' }
+if (-not (Test-Readable $stick)) { throw 'USB メモリにファイルを1つ入れてください / put a file on the stick first' }
+
+$failed = ''
+try {
+    [void](New-Item -ItemType Directory -Path $safe)
+    Copy-Item -LiteralPath $Agent -Destination $program
+    [System.IO.File]::WriteAllLines((Join-Path $safe 'stick.txt'), [string[]]$stick.Usb, (New-Object System.Text.UTF8Encoding($false)))
+    Save-Registry
+    Add-Type -TypeDefinition $opener
+    Add-Result 'before' $(if ((Get-Opens ('\\.\' + $stick.Letter + ':')) -eq 0) { 'proved' } else { 'unknown' }) '確認の前は開ける' 'Before, the volume opens' ''
+    Test-Line 'notify' 'Windows が装置の変化を知らせる' 'Windows tells of devices' { Test-Notifications }
+    Install-Agent
+    Test-Story $stick
+    Test-Replug $stick
+    Test-Removal $stick
+} catch {
+    $failed = $_.Exception.Message
+    Write-Host $failed
+} finally {
+    $left = Remove-Everything
+    if ($failed) { Add-Result 'story' 'unknown' '確認が途中で終わった' 'The run ended early' $failed }
+    Add-Result 'as-before' $(if ($left.Count -eq 0) { 'proved' } else { 'refuted' }) 'PC は元のとおり' 'The machine is as before' ($left -join ' | ')
+    Write-Report
+}
