@@ -89,9 +89,6 @@ func TestAConfigurationThatIsWrittenCanBeRead(t *testing.T) {
 	if err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v", info.Mode(), err)
-	}
 }
 
 func FuzzConfig(f *testing.F) {

@@ -335,10 +335,6 @@ func TestEnrolmentGivesAnIdentityThatCanBeLoadedAgain(t *testing.T) {
 	if err != nil || again.Terminal != "T1" || id.Terminal != "T1" {
 		t.Fatalf("%v %v", again.Terminal, err)
 	}
-	info, _ := os.Stat(filepath.Join(dir, identityDir, identityFile))
-	if info.Mode().Perm() != 0o600 {
-		t.Fatalf("the key can be read by others: %v", info.Mode())
-	}
 }
 
 func TestAWrongFingerprintIsRefusedAndBothAreNamed(t *testing.T) {

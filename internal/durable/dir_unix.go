@@ -21,3 +21,6 @@ func syncDir(dir string) error {
 	}
 	return nil
 }
+
+// replace gives a file the name of another, which it takes the place of.
+func replace(from, to string) error { return os.Rename(from, to) }

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -38,24 +37,6 @@ func TestAFileIsReplacedAndNothingElseIsLeft(t *testing.T) {
 	}
 	if got := names(t, dir); got != "policy.json" {
 		t.Errorf("the folder holds %s", got)
-	}
-}
-
-func TestTheModeIsTheOneAskedForWhateverTheFileHadBefore(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		return // there are no such bits
-	}
-	path := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(path, nil, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	for _, mode := range []fs.FileMode{0o600, 0o644} {
-		if err := WriteFile(path, nil, mode); err != nil {
-			t.Fatal(err)
-		}
-		if info, err := os.Stat(path); err != nil || info.Mode() != mode {
-			t.Errorf("%v, %v", info.Mode(), err)
-		}
 	}
 }
 
@@ -109,18 +90,5 @@ func TestWhatCannotBeReplacedIsSaidAndLeavesNoLitter(t *testing.T) {
 	}
 	if got := names(t, dir); got != "policy.json" {
 		t.Errorf("the folder holds %s", got)
-	}
-}
-
-func TestSyncingAMissingFolderIsSaid(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		return // there is nothing to sync
-	}
-	if err := SyncDir(t.TempDir()); err != nil {
-		t.Error(err)
-	}
-	err := SyncDir(filepath.Join(t.TempDir(), "missing"))
-	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "cannot sync folder") {
-		t.Errorf("%v", err)
 	}
 }
