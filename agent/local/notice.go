@@ -9,12 +9,12 @@ import (
 
 // Notice is what a user is told about a device that the policy forbids.
 type Notice struct {
-	Kinds    []policy.Kind
-	Outcome  policy.Outcome
-	Clause   policy.Clause
-	Contact  policy.Contact
-	Request  string // "4821-7730"
-	Language string // "ja" (default) or "en"
+	Kinds    []policy.Kind  `json:"kinds"`
+	Outcome  policy.Outcome `json:"outcome"`
+	Clause   policy.Clause  `json:"clause"`
+	Contact  policy.Contact `json:"contact"`
+	Request  string         `json:"request"`  // "4821-7730"
+	Language string         `json:"language"` // "ja" (default) or "en"
 }
 
 // Words gives title and body in plain words. It says "stopped" only when that was verified, and repeats

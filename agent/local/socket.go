@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -18,9 +16,6 @@ import (
 
 	"sekisho/internal/wire"
 )
-
-// SocketPath is where the agent listens, in its unit's RuntimeDirectory.
-const SocketPath = "/run/sekisho/agent.sock"
 
 // Bounds of one conversation, so that no user of the terminal can hold the agent up.
 const (
@@ -30,8 +25,11 @@ const (
 	talkLimit  = 5 * time.Second
 )
 
-// AskStatus is the one question there is.
-const AskStatus = "status"
+// The questions that there are.
+const (
+	AskStatus = "status"
+	AskCases  = "cases" // what a person at the terminal reads out on the telephone
+)
 
 // Request is one line of JSON.
 type Request struct {
@@ -42,7 +40,15 @@ type Request struct {
 type Answer struct {
 	Error  string       `json:"error,omitempty"`
 	Status *wire.Status `json:"status,omitempty"`
+	Cases  []Case       `json:"cases,omitempty"`
 	Link   Link         `json:"link"`
+}
+
+// Case is a forbidden device of which the user was told.
+type Case struct {
+	Notice
+	Since time.Time `json:"since"`
+	Gone  bool      `json:"gone"` // it was unplugged meanwhile
 }
 
 // Link is how the agent stands with the console.
@@ -66,26 +72,10 @@ func parseRequest(line []byte) (Request, error) {
 	if dec.More() {
 		return Request{}, errors.New("cannot read request: something follows it")
 	}
-	if r.Ask != AskStatus {
+	if r.Ask != AskStatus && r.Ask != AskCases {
 		return Request{}, fmt.Errorf("cannot answer %.32q: not a question this agent knows", r.Ask)
 	}
 	return r, nil
-}
-
-// Listen opens the socket for everyone on this terminal: what it answers is no secret of another user.
-func Listen(path string) (net.Listener, error) {
-	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSocket != 0 {
-		os.Remove(path) // left by an agent that was killed
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen for local questions: %w", err)
-	}
-	if err := os.Chmod(path, 0o666); err != nil {
-		l.Close()
-		return nil, fmt.Errorf("cannot listen for local questions: %w", err)
-	}
-	return l, nil
 }
 
 // Serve answers questions until ctx ends. Too many at once are turned away, not queued.
@@ -158,8 +148,7 @@ func Ask(ctx context.Context, path string, r Request) (Answer, error) {
 	var a Answer
 	ctx, cancel := context.WithTimeout(ctx, talkLimit)
 	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "unix", path)
+	conn, err := dial(ctx, path)
 	if err != nil {
 		return a, fmt.Errorf("cannot reach the agent: %w", err)
 	}
