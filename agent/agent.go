@@ -205,11 +205,14 @@ func (a *agent) answer(ctx context.Context) {
 	path := a.socketPath()
 	l, err := local.Listen(path)
 	if err != nil {
-		a.log.Error().Err(err).Msg("status and doctor will not be answered")
+		a.log.Error().Err(err).Msg("status, doctor and request will not be answered")
 		return
 	}
 	defer os.Remove(path)
-	local.Serve(ctx, l, func(local.Request) local.Answer {
+	local.Serve(ctx, l, func(r local.Request) local.Answer {
+		if r.Ask == local.AskCases {
+			return local.Answer{Cases: a.guard.cases(), Link: a.voice.report()}
+		}
 		s := a.guard.status()
 		return local.Answer{Status: &s, Link: a.voice.report()}
 	}, a.log)

@@ -43,6 +43,7 @@ type finding struct {
 type patient struct {
 	root, socket string
 	config       config
+	configErr    error        // it may not be read by who asks
 	answer       local.Answer // of the running agent
 	answerErr    error
 	now          time.Time
@@ -59,7 +60,10 @@ func doctorCommand(ctx context.Context, s streams, args []string) error {
 	}
 	p := patient{root: "/", socket: *socket, now: time.Now(), words: wordsOf(*lang)}
 	var err error
-	if p.config, err = readConfig(*path); err != nil {
+	p.config, err = readConfig(*path)
+	if errors.Is(err, os.ErrPermission) {
+		p.configErr = err // who may not read it can still be told the rest
+	} else if err != nil {
 		return err
 	}
 	p.answer, p.answerErr = local.Ask(ctx, p.socket, local.Request{Ask: local.AskStatus})
@@ -120,24 +124,27 @@ func broken(name string, err error, advice string) finding {
 }
 
 func (p patient) asRoot() string {
-	return p.say("doctor を root で実行してください", "run doctor as root")
+	return p.say("doctor を "+superuser+" で実行してください", "run doctor as "+superuser)
 }
 func (p patient) startAgent() string {
-	return p.say("エージェントを起動してください: `systemctl start sekisho-agent`", "start the agent: `systemctl start sekisho-agent`")
+	return p.say("エージェントを起動してください: ", "start the agent: ") + runService
 }
 
 func (p patient) rights() finding {
 	name := p.say("権限", "rights")
-	if privileged() {
-		return finding{name, checkPass, "root", ""}
+	if p.configErr != nil {
+		return unknown(name, p.configErr, p.asRoot())
 	}
-	return finding{name, checkUnknown, p.say("root ではないため、見られないものがあります", "not root: some checks cannot look"), p.asRoot()}
+	if privileged() {
+		return finding{name, checkPass, superuser, ""}
+	}
+	return finding{name, checkUnknown, p.say(superuser+" ではないため、見られないものがあります", "not "+superuser+": some checks cannot look"), p.asRoot()}
 }
 
 func (p patient) running() finding {
 	name := p.words.agent
 	if p.answerErr != nil {
-		return broken(name, p.words.unreachable(p.answerErr), p.say("`systemctl start sekisho-agent` のあと `journalctl -u sekisho-agent` を見てください", "`systemctl start sekisho-agent`, then `journalctl -u sekisho-agent`"))
+		return broken(name, p.words.unreachable(p.answerErr), runService+p.say(" のあと "+readLog+" を見てください", ", then "+readLog))
 	}
 	s := p.answer.Status
 	if len(s.Faults) == 0 {
@@ -157,13 +164,13 @@ func (p patient) sees() finding {
 	o := sensor.Options{Root: p.root, Log: zerolog.Nop(), Now: time.Now, System: []string{}}
 	devices, err := sensor.Enumerate(o)
 	if err != nil {
-		return broken(name, err, p.say("/sys に sysfs が必要です", "sysfs must be mounted on /sys"))
+		return broken(name, err, p.say(hintSee()))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	events, err := sensor.Watch(ctx, o)
 	cancel()
 	if err != nil {
-		return broken(name, err, p.say("カーネルの netlink の通知を、エージェントに許してください", "the kernel's netlink messages must not be forbidden to the agent"))
+		return broken(name, err, p.say(hintHear()))
 	}
 	for range events {
 	}
@@ -185,9 +192,7 @@ func (p patient) gate() finding {
 	if p.answer.Status.Mode == string(policy.ModeEnforce) {
 		want = "shut"
 	}
-	return judged(name, state == want, is, fmt.Sprintf(p.say(
-		"「%s」であるべきです。エージェントを再起動し、続くなら /sys/bus/usb と /etc/udev/rules.d をだれが変えているか調べてください",
-		"should be %s; restart the agent, then look who else writes /sys/bus/usb or /etc/udev/rules.d"), p.gateWord(want)))
+	return judged(name, state == want, is, fmt.Sprintf(p.say(hintGate()), p.gateWord(want)))
 }
 
 // early tells what holds a medium that is in at power-on, before the agent's own disk is there.

@@ -13,9 +13,16 @@ import (
 // P: nothing is inherited from ProgramData, where users may create files.
 const onlyAdmins = "O:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
 
+// readable is for the file that says how the agent is asked: who is signed in, here or from afar (IU), may read it.
+const readable = onlyAdmins + "(A;OICI;FRFX;;;IU)"
+
 // protectFolders makes configuration, identity, records and the gate's notes the system's and the administrators' own.
 func protectFolders() error {
-	return errors.Join(protect(filepath.Dir(defaultConfig), onlyAdmins), protect(defaultState, onlyAdmins))
+	return errors.Join(
+		protect(filepath.Dir(defaultConfig), onlyAdmins),
+		protect(defaultState, onlyAdmins),
+		protect(filepath.Dir(defaultSocket), readable),
+	)
 }
 
 // protect makes a folder with an explicit descriptor, or sets it on one that is there and on all that is in it.

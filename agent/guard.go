@@ -47,6 +47,7 @@ type guard struct {
 	saved  time.Duration     // clock.elapsed when the clock was last noted
 	pinged time.Time
 	told   budget
+	newest newest
 	refuse budget
 }
 

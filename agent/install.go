@@ -99,7 +99,7 @@ func installService(ctx context.Context) error {
 
 func mayInstall() error {
 	if !privileged() {
-		return errors.New("cannot install: only root can")
+		return errors.New("cannot install: only " + superuser + " can")
 	}
 	if !hasServiceManager() {
 		return errors.New("cannot install: this system has no service manager that we know; `sekisho-agent run` works without one")

@@ -19,6 +19,7 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitNoCase = 3 // `request`: there is nothing to tell
 )
 
 // errUsage says that the command line was wrong; what is wrong was printed already.
@@ -44,6 +45,7 @@ func commands() []command {
 		{"uninstall", "open the gate and remove the service", uninstallCommand},
 		{"enroll", "make this terminal known to the console", enrollCommand},
 		{"status", "show what is attached and what was judged", statusCommand},
+		{"request", "show what to tell the helpdesk about a device that was stopped", requestCommand},
 		{"doctor", "check what could keep the agent from its work", doctorCommand},
 		{"version", "print the version", versionCommand},
 	}
@@ -78,6 +80,8 @@ func exitCode(s streams, err error) int {
 		return exitOK
 	case errors.Is(err, errUsage):
 		return exitUsage
+	case errors.Is(err, errNoCase):
+		return exitNoCase
 	}
 	fmt.Fprintf(s.err, "sekisho-agent: %v\n", err)
 	return exitFailed

@@ -68,13 +68,11 @@ func (g *guard) tell(a *attached) {
 	if a.request == "" {
 		a.request = requestNumber()
 	}
+	g.newest = newest{a, local.Case{Notice: g.notice(a), Since: a.since}}
 	if !g.told.take(time.Now()) {
 		return // a storm: the user has been told of it, each record carries its number
 	}
-	n := local.Notice{
-		Kinds: a.event.Device.Kinds, Outcome: a.outcome, Clause: g.Policy.Clauses[a.decision.Clause],
-		Contact: g.Policy.Contact, Request: a.request, Language: g.Policy.Language,
-	}
+	n := g.notice(a)
 	ctx, cancel := context.WithTimeout(g.ctx, 10*time.Second)
 	go func() {
 		defer cancel()
@@ -85,6 +83,51 @@ func (g *guard) tell(a *attached) {
 			g.Journal(wire.Record{Kind: wire.RecordAgent, Code: "told", Request: n.Request, Told: reached})
 		}
 	}()
+}
+
+func (g *guard) notice(a *attached) local.Notice {
+	return local.Notice{
+		Kinds: a.event.Device.Kinds, Outcome: a.outcome, Clause: g.Policy.Clauses[a.decision.Clause],
+		Contact: g.Policy.Contact, Request: a.request, Language: g.Policy.Language,
+	}
+}
+
+// newest is what the user was told last. People unplug the device, as they are asked to, and call then.
+type newest struct {
+	of *attached
+	local.Case
+}
+
+// cases asks the guard for what a person at the terminal reads out on the telephone.
+func (g *guard) cases() []local.Case {
+	answer := make(chan []local.Case, 1)
+	if !g.post(func() { answer <- g.open() }) {
+		return nil
+	}
+	select {
+	case c := <-answer:
+		return c
+	case <-g.done:
+		return nil
+	}
+}
+
+// open are the forbidden devices that the user was told of and that are plugged in, the newest first; when there is none,
+// the newest that was.
+func (g *guard) open() []local.Case {
+	var out []local.Case
+	for _, at := range sortedPlaces(g.here) {
+		if a := g.here[at]; a.request != "" && a.decision.Tell() {
+			out = append(out, local.Case{Notice: g.notice(a), Since: a.since})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b local.Case) int { return b.Since.Compare(a.Since) })
+	if len(out) == 0 && g.newest.of != nil && !g.is(g.newest.of) {
+		c := g.newest.Case
+		c.Gone = true
+		return []local.Case{c}
+	}
+	return out[:min(len(out), maxShown)]
 }
 
 // budget allows most acts in a span of time, so that a storm fills neither a screen nor five years of records.

@@ -23,7 +23,7 @@ func runCommand(ctx context.Context, s streams, args []string) error {
 		return err
 	}
 	if !o.observe && !privileged() {
-		return errors.New("cannot guard this terminal: only root can; use --observe to look without touching anything")
+		return errors.New("cannot guard this terminal: only " + superuser + " can; use --observe to look without touching anything")
 	}
 	c, err := readConfig(*path)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -134,12 +135,30 @@ func (s *stage) expect(words []string) error {
 		return same(s.guard.status().Mode, words[1])
 	case "code": // agent started
 		return s.expectCode(words[1], words[2])
+	case "cases": // blocked, gone detected; nothing
+		return same(s.cases(), strings.Join(words[1:], " "))
 	case "told":
 		return same(fmt.Sprint(s.told.Load()), words[1])
 	case "at": // at-most groups
 		return s.expectGroups(words)
 	}
 	return same(s.outcome(words[0]), strings.Join(words[1:], " "))
+}
+
+// cases are what a person at the terminal would read out, newest first.
+func (s *stage) cases() string {
+	var out []string
+	for _, c := range s.guard.cases() {
+		word := string(c.Outcome)
+		if c.Gone {
+			word = "gone " + word
+		}
+		if len(c.Request) != len("4821-7730") || c.Contact.Phone == "" || c.Clause.Title.JA == "" {
+			word += fmt.Sprintf(" without what to tell: %+v", c)
+		}
+		out = append(out, word)
+	}
+	return cmp.Or(strings.Join(out, ", "), "nothing")
 }
 
 func (s *stage) expectFault(text string) error {

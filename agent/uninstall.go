@@ -23,7 +23,7 @@ func uninstallCommand(ctx context.Context, s streams, args []string) error {
 		return err
 	}
 	if !privileged() {
-		return errors.New("cannot uninstall: only root can")
+		return errors.New("cannot uninstall: only " + superuser + " can")
 	}
 	c, err := readConfig(*path)
 	if err != nil && *purge { // else a broken configuration must not keep the gate shut
@@ -36,7 +36,7 @@ func uninstallCommand(ctx context.Context, s streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(s.out, "removed; devices work as the kernel was made")
+	fmt.Fprintln(s.out, purged)
 	return nil
 }
 

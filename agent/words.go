@@ -17,6 +17,7 @@ type statusWords struct {
 	none, until, comma, noAgent, isItRunning, faults, noFault string
 	header                                                    []string
 	connected, never, noConsole, broken                       string
+	number, seen, gone, noCase                                string
 	words                                                     map[string]string
 }
 
@@ -88,10 +89,11 @@ func englishWords() statusWords {
 	return statusWords{
 		lang: "en", mode: "Mode", revision: " (policy revision %d)", gate: "Gate", console: "Console", unsent: "Records not sent",
 		user: "User", agent: "Agent", fault: "Fault", none: "No device is attached.", until: " until %s", comma: ", ",
-		isItRunning: "is the service running? `systemctl status sekisho-agent`",
+		isItRunning: "is the service running? " + askService,
 		faults:      "version %s, faults: %s", noFault: "version %s, no faults",
 		header:    []string{"DEVICE", "KIND", "NAME", "SERIAL", "RESULT", "RULE"},
 		connected: "last contact %s", never: "not reached yet", noConsole: "none is configured",
+		number: "Request number", seen: "Plugged in %s", gone: ", unplugged meanwhile", noCase: "Nothing that is plugged in is forbidden here. There is no request number to tell.",
 		words: map[string]string{
 			"gate shut": "shut", "gate open": "open", "gate failed": "FAILED", "gate none": "none",
 			"allowed": "allowed", "blocked": "blocked (verified)", "block_failed": "BLOCK FAILED", "allow_failed": "could not be made to work",
@@ -106,10 +108,11 @@ func japaneseWords() statusWords {
 	return statusWords{
 		lang: "ja", mode: "動作", revision: "(ポリシー第%d版)", gate: "関門", console: "管理コンソール", unsent: "未送信の記録",
 		user: "利用者", agent: "エージェント", fault: "異常", none: "接続中の装置はありません。", until: "(%s まで)", comma: "、",
-		noAgent: "エージェントが答えません", isItRunning: "サービスが動いているか確かめてください: `systemctl status sekisho-agent`",
+		noAgent: "エージェントが答えません", isItRunning: "サービスが動いているか確かめてください: " + askService,
 		faults: "版 %s。異常: %s", noFault: "版 %s。異常はありません",
 		header:    []string{"装置", "種類", "名称", "シリアル番号", "結果", "規則"},
 		connected: "最終通信日時 %s", never: "まだ通信していません", noConsole: "設定されていません", broken: "通信できません: ",
+		number: "要求番号", seen: "接続日時 %s", gone: "(取外し済み)", noCase: "この端末に、使用を禁止されている装置はつながっていません。お伝えいただく要求番号はありません。",
 		words: map[string]string{
 			"audit": "記録のみ", "warn": "警告", "enforce": "禁止を適用",
 			"gate shut": "閉", "gate open": "開", "gate failed": "異常", "gate none": "なし",
