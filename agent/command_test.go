@@ -81,7 +81,7 @@ func TestAConfigurationIsReadStrictly(t *testing.T) {
 
 func TestAConfigurationThatIsWrittenCanBeRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sekisho", "agent.yaml")
-	want := config{Server: "https://console:8444", Fingerprint: "aa:bb", Token: "K7", State: "/var/lib/sekisho"}
+	want := config{Server: "https://console:8444", Fingerprint: "aa:bb", Token: "K7", State: defaultState}
 	if err := want.write(path); err != nil {
 		t.Fatal(err)
 	}
