@@ -30,33 +30,38 @@ type agentOptions struct {
 	socket  string
 	observe bool
 	getenv  func(string) string
+	woken   <-chan struct{} // the machine slept, or somebody signed in or out; may be nil
 	log     zerolog.Logger
 }
 
 // agent is one run of the service, in pipeline order: eyes, head, hands, memory, voice.
 type agent struct {
 	agentOptions
-	noting   sync.Mutex // guards boot, but for its Boot, which never changes
-	boot     bootNote
-	clock    *clock
-	hand     hand
-	gate     gate
-	memory   *memory
-	journal  *journal
-	teller   *local.Teller
-	guard    *guard
-	identity link.Identity
-	voice    voice
+	noting     sync.Mutex // guards boot, but for its Boot, which never changes
+	boot       bootNote
+	clock      *clock
+	hand       hand
+	gate       gate
+	memory     *memory
+	journal    *journal
+	chronicler *chronicler
+	look       chan struct{} // the eyes are to look again
+	teller     *local.Teller
+	guard      *guard
+	closeLog   func()
+	identity   link.Identity
+	voice      voice
 }
 
 // guardTerminal runs the agent until ctx ends.
 func guardTerminal(ctx context.Context, o agentOptions) error {
-	a := &agent{agentOptions: o}
+	a := &agent{agentOptions: o, look: make(chan struct{}, 1)}
 	first, err := a.open()
 	if err != nil {
 		return err
 	}
 	defer a.memory.Close()
+	defer a.closeLog()
 	a.assemble(first)
 	return a.run(ctx)
 }
@@ -77,11 +82,12 @@ func (a *agent) open() (*policy.Policy, error) {
 	})
 	a.journal = newJournal(a.memory.Append, a.journalFault, a.clock.now, id, a.log)
 	a.hand, a.gate = hand(onlooker{}), gate(noGate{})
+	a.openLog()
 	if !a.observe {
 		eo := enforce.Options{Root: a.root, Log: a.log, Now: a.clock.now}
 		a.hand, a.gate = enforce.New(eo), enforce.NewGate(eo)
 	}
-	a.journal.put(startRecord(version, ended))
+	a.put(startRecord(version, ended))
 	if found != clockFine {
 		a.journal.put(wire.Record{Kind: wire.RecordClock, Code: found, Note: "wall clock " + time.Now().UTC().Format(time.RFC3339)})
 	}
@@ -122,13 +128,14 @@ func (a *agent) assemble(first *policy.Policy) {
 	a.teller = &local.Teller{Root: a.root, Log: a.log}
 	a.guard = newGuard(guardOptions{
 		Watch: a.watch, Hand: a.hand, Gate: a.gate,
-		Journal: a.journal.put, Tell: a.teller.Tell,
+		Journal: a.put, Tell: a.teller.Tell, Settled: func(p *policy.Policy) { a.chronicler.lang.Store(p.Language) },
 		Clock: a.clock, Policy: first, Boot: a.boot.Boot,
 		Facts: hostFacts(a.root), Unsent: a.memory.Len,
 		User:  func() string { return sensor.User(sensor.Options{Root: a.root}) },
 		Alive: func() { system.say("WATCHDOG=1") }, Watchdog: system.watchdog(),
 		Log: a.log,
 	})
+	a.chronicler.lang.Store(first.Language)
 	a.voice = voice{a: a, first: first.Revision}
 }
 
@@ -141,6 +148,7 @@ func (a *agent) run(ctx context.Context) error {
 	others.Go(func() { a.voice.run(ctx) })
 	others.Go(func() { a.answer(ctx) })
 	others.Go(func() { shed(ctx, a.log) })
+	others.Go(func() { a.listen(ctx) })
 	others.Go(func() {
 		a.guard.status() // answered once the guard is at work
 		supervisor{a.getenv}.say("READY=1\nSTATUS=guarding")
@@ -148,7 +156,7 @@ func (a *agent) run(ctx context.Context) error {
 	a.guard.run(ctx)
 	supervisor{a.getenv}.say("STOPPING=1")
 	others.Wait()
-	a.journal.put(wire.Record{Kind: wire.RecordAgent, Code: "stopped"})
+	a.put(wire.Record{Kind: wire.RecordAgent, Code: "stopped"})
 	stopWriting()
 	writer.Wait()
 	a.markRunning(false)
@@ -156,7 +164,7 @@ func (a *agent) run(ctx context.Context) error {
 }
 
 func (a *agent) eyes(system []string) sensor.Options {
-	return sensor.Options{Root: a.root, Boot: a.boot.Boot, System: system, Log: a.log, Now: a.clock.now}
+	return sensor.Options{Root: a.root, Boot: a.boot.Boot, System: system, Log: a.log, Now: a.clock.now, Again: a.look}
 }
 
 // watch opens the eyes. The machine's own disks are those of the first look in this boot, whoever comes later.
@@ -173,6 +181,35 @@ func (a *agent) watch(ctx context.Context) (<-chan policy.Event, error) {
 		a.keepNote(func(n *bootNote) { n.System = system })
 	}
 	return sensor.Watch(ctx, a.eyes(system))
+}
+
+// put writes a record down, and into the system's own log what belongs there.
+func (a *agent) put(r wire.Record) {
+	a.journal.put(r)
+	a.chronicler.see(r)
+}
+
+// openLog leaves the system's log alone where the agent only looks.
+func (a *agent) openLog() {
+	write, end := func(line) error { return nil }, func() {}
+	if !a.observe {
+		write, end = openSystemLog()
+	}
+	a.chronicler = newChronicler(write, a.log)
+	a.closeLog = func() { a.chronicler.close(); end() }
+}
+
+// listen looks and judges again when the machine has slept or other people sit at it.
+func (a *agent) listen(ctx context.Context) {
+	for {
+		select {
+		case <-a.woken:
+			ring(a.look)
+			a.guard.onWoken()
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (a *agent) markRunning(is bool) { a.keepNote(func(n *bootNote) { n.Running = is }) }

@@ -254,6 +254,15 @@ func (g *guard) onRefused(err error) {
 	})
 }
 
+// onWoken judges everything again: while the machine slept, permissions ended and no timer ran.
+func (g *guard) onWoken() {
+	g.post(func() {
+		g.noteClock()
+		g.judgeAll()
+		g.pulse() // somebody else may sit here
+	})
+}
+
 // onTime takes the console's time.
 func (g *guard) onTime(t time.Time) {
 	doubted := g.Clock.doubted()

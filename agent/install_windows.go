@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -12,8 +14,13 @@ import (
 	"golang.org/x/sys/windows/svc/mgr"
 )
 
-// installFiles protects the folders; the files themselves come with the package.
-func installFiles() error { return protectFolders() }
+// installFiles protects the folders and names us to the event log; the files themselves come with the package.
+func installFiles() error {
+	if err := registerLog(); err != nil {
+		fmt.Fprintln(os.Stderr, "sekisho-agent: "+err.Error()) // a terminal without it is guarded all the same
+	}
+	return protectFolders()
+}
 
 // startService makes the service and starts it, or starts the one that is there anew.
 func startService(context.Context) error {
@@ -53,7 +60,17 @@ func removeService(_ context.Context, byPackage bool) error {
 	return s.Uninstall()
 }
 
-func removeFiles(context.Context) error { return nil }
+func removeFiles(context.Context) error { return errors.Join(unregisterLog(), removeChannel()) }
+
+// removeChannel takes away the file of the local channel that an agent which was killed left, and its folder.
+func removeChannel() error {
+	for _, path := range []string{defaultSocket, filepath.Dir(defaultSocket)} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("cannot remove the local channel: %w", err)
+		}
+	}
+	return nil
+}
 
 // restarts are what the service manager does when the agent dies; the last one repeats
 // (https://learn.microsoft.com/windows/win32/api/winsvc/ns-winsvc-service_failure_actionsw).

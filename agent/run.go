@@ -30,8 +30,9 @@ func runCommand(ctx context.Context, s streams, args []string) error {
 		return err
 	}
 	beModest()
-	o.config, o.log, o.getenv = c, newLogger(s.err, *debug), s.getenv
-	return serve(ctx, func(ctx context.Context) error { return guardTerminal(ctx, o) }, o.log)
+	woken := make(chan struct{}, 1)
+	o.config, o.log, o.getenv, o.woken = c, newLogger(s.err, *debug), s.getenv, woken
+	return serve(ctx, func(ctx context.Context) error { return guardTerminal(ctx, o) }, woken, o.log)
 }
 
 // newLogger writes JSON for the journal, and words where a person looks.

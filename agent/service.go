@@ -23,8 +23,8 @@ var errForeground = errors.New("no service manager")
 
 // serve runs body as the service manager wants it, or in the foreground where there is none. When body ends by itself
 // so does the process, with an error, and the manager starts it again.
-func serve(ctx context.Context, body func(context.Context) error, log zerolog.Logger) error {
-	p := &program{body: body, done: make(chan struct{}), log: log}
+func serve(ctx context.Context, body func(context.Context) error, woken chan<- struct{}, log zerolog.Logger) error {
+	p := &program{body: body, woken: woken, done: make(chan struct{}), log: log}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	defer p.cancel()
 	err := p.managed()
@@ -44,7 +44,8 @@ type program struct {
 	body   func(context.Context) error
 	ctx    context.Context
 	cancel context.CancelFunc
-	done   chan struct{} // closed when body has ended; err is set then
+	woken  chan<- struct{} // told when the machine slept or other people sit at it
+	done   chan struct{}   // closed when body has ended; err is set then
 	err    error
 	log    zerolog.Logger
 }

@@ -56,9 +56,12 @@ func (h handler) control(r svc.ChangeRequest, status chan<- svc.Status) bool {
 		status <- r.CurrentStatus
 	case svc.Stop, svc.Shutdown, svc.PreShutdown:
 		return true
-	case svc.SessionChange, svc.PowerEvent:
-		// Who sits here is asked anew for every event, and the sensor looks again within a minute.
-		h.p.log.Debug().Uint32("event", r.EventType).Msg("session or power changed")
+	case svc.SessionChange:
+		ring(h.p.woken)
+	case svc.PowerEvent:
+		if wakes(r.EventType) {
+			ring(h.p.woken)
+		}
 	}
 	return false
 }

@@ -20,6 +20,7 @@ type Options struct {
 	System []string         // what SystemDisks said earlier in this boot; nil: first start in this boot
 	Log    zerolog.Logger   //
 	Now    func() time.Time // the agent's clock, for Event.SeenAt
+	Again  <-chan struct{}  // somebody asks for another look; where the kernel tells everything it is not needed
 }
 
 // errOverflow says that the kernel dropped uevents because nobody fetched them in time.

@@ -62,8 +62,9 @@ func (s *surveyor) run(ctx context.Context, words <-chan struct{}, out chan<- po
 		timer := time.NewTimer(s.pause())
 		select {
 		case <-words:
-			s.busy = time.Now().Add(upTo)
-			s.survey(false)
+			s.hurry()
+		case <-s.options.Again:
+			s.hurry()
 		case <-timer.C:
 			s.survey(false)
 		case offer <- next:
@@ -74,6 +75,12 @@ func (s *surveyor) run(ctx context.Context, words <-chan struct{}, out chan<- po
 		}
 		timer.Stop()
 	}
+}
+
+// hurry looks at once, and often for a while.
+func (s *surveyor) hurry() {
+	s.busy = time.Now().Add(upTo)
+	s.survey(false)
 }
 
 func (s *surveyor) pause() time.Duration {
