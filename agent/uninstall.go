@@ -52,14 +52,19 @@ func enforceOptions(s streams) enforce.Options {
 	return enforce.Options{Root: "/", Log: newLogger(s.err, false), Now: time.Now}
 }
 
-// removeState removes only a folder that is recognisably ours.
+// removeState removes only a folder that is recognisably ours, and the configuration's when nothing else is in it.
 func removeState(dir, configPath string) error {
-	if !strings.Contains(filepath.Base(dir), "sekisho") && !strings.Contains(dir, "Sekisho") {
+	if !ours(filepath.Base(dir)) && !strings.Contains(dir, "Sekisho") {
 		return fmt.Errorf("cannot remove state folder %s: it is not named after the agent; remove it by hand", dir)
 	}
 	err := os.RemoveAll(dir)
 	if e := os.Remove(configPath); e != nil && !errors.Is(e, os.ErrNotExist) {
 		err = errors.Join(err, e)
 	}
+	if folder := filepath.Dir(configPath); ours(filepath.Base(folder)) {
+		_ = os.Remove(folder) // it stays when something is in it
+	}
 	return err
 }
+
+func ours(name string) bool { return strings.Contains(strings.ToLower(name), "sekisho") }

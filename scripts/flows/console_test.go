@@ -1,4 +1,4 @@
-//go:build lab && linux
+//go:build (lab || wine) && linux
 
 package flows
 
