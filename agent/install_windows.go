@@ -10,8 +10,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc/mgr"
+
+	"sekisho/agent/enforce"
 )
 
 // installFiles protects the folders and names us to the event log; the files themselves come with the package.
@@ -60,7 +63,10 @@ func removeService(_ context.Context, byPackage bool) error {
 	return s.Uninstall()
 }
 
-func removeFiles(context.Context) error { return errors.Join(unregisterLog(), removeChannel()) }
+func removeFiles(context.Context) error {
+	enforce.NewGate(enforce.Options{Root: "/", Log: zerolog.Nop(), Now: time.Now}).Forget()
+	return errors.Join(unregisterLog(), removeChannel())
+}
 
 // removeChannel takes away the file of the local channel that an agent which was killed left, and its folder.
 func removeChannel() error {

@@ -290,3 +290,18 @@ func TestOnWindowsWhatIsNotPluggedInIsNamedWhenItCannotBeGivenBack(t *testing.T)
 		t.Error(err)
 	}
 }
+
+func TestOnWindowsOnlyEmptyFoldersOfNotesAreSwept(t *testing.T) {
+	w := aStick()
+	h := handOn(t, w)
+	must(t, h.remember(stickID))
+	h.sweep()
+	if !h.held(stickID) {
+		t.Error("what is held was forgotten")
+	}
+	must(t, h.releaseAll())
+	h.sweep()
+	if found, err := filepath.Glob(h.ladder.dir); err != nil || len(found) > 0 {
+		t.Errorf("%q, %v", found, err)
+	}
+}

@@ -39,6 +39,10 @@ func (g *Gate) Open(context.Context) error {
 // Settle has nothing to settle: Windows reads the registry when it needs it.
 func (*Gate) Settle(context.Context) error { return nil }
 
+// Forget takes away the folders of the notes, when nothing is in them: after the last Open. What could not be undone stays
+// written down.
+func (g *Gate) Forget() { g.hand.sweep() }
+
 // Early has nothing to say: this system has no initramfs.
 func (*Gate) Early() string { return EarlyNone }
 

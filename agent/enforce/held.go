@@ -33,6 +33,13 @@ func (h windowsHand) releaseAll() error {
 	return err
 }
 
+// sweep removes what is empty.
+func (h windowsHand) sweep() {
+	for _, dir := range []string{h.heldDir(), filepath.Join(h.ladder.dir, "allowed"), h.ladder.dir} {
+		_ = os.Remove(dir) // it stays when something is in it
+	}
+}
+
 func (h windowsHand) heldDir() string { return filepath.Join(h.ladder.dir, "held") }
 
 func (h windowsHand) heldFile(id string) string {
