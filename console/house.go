@@ -117,6 +117,11 @@ func (h *house) openDB(ctx context.Context) (err error) {
 	if h.db, err = store.Open(ctx, path, h.zone); err != nil {
 		return hint(err, dbHint(err))
 	}
+	defer func() {
+		if err != nil { // nobody will close it, and Windows moves no file that is open
+			err = errors.Join(err, h.Close())
+		}
+	}()
 	groups, err := h.db.Groups(ctx)
 	if err != nil {
 		return hint(fmt.Errorf("cannot read database %s: %w", path, err), dbHint(err))

@@ -248,9 +248,7 @@ func TestTheConsoleServesBothListenersAndStopsWhenTold(t *testing.T) {
 		t.Errorf("ended with %d", code)
 	}
 	for _, secret := range []string{"policy.key", setupFile} {
-		if info, err := os.Stat(filepath.Join(dir, secret)); err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %v %v", secret, info, err)
-		}
+		forOneself(t, filepath.Join(dir, secret))
 	}
 }
 
