@@ -21,7 +21,7 @@ const beforeFile = "identity.before.json"
 // console cannot be reached just now the new one stays, because it is of the pinned CA and its code is spent.
 func replace(ctx context.Context, base string, o EnrollOptions, id Identity) error {
 	path, before := filepath.Join(o.Dir, identityDir, identityFile), filepath.Join(o.Dir, identityDir, beforeFile)
-	old, err := os.ReadFile(path)
+	old, err := durable.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot keep the old identity: %w", err)
 	}

@@ -41,7 +41,7 @@ type Identity struct {
 func Load(dir string) (Identity, error) {
 	var id Identity
 	path := filepath.Join(dir, identityDir, identityFile)
-	raw, err := os.ReadFile(path)
+	raw, err := durable.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return id, ErrNotEnrolled
 	}

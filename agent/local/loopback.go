@@ -175,12 +175,14 @@ func (a address) public() ed25519.PublicKey {
 }
 
 func readAddress(path string) (address, error) {
-	f, err := os.Open(path)
+	info, err := os.Stat(path)
 	if err != nil {
 		return address{}, err
 	}
-	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxAddress+1))
+	if info.Size() > maxAddress {
+		return address{}, fmt.Errorf("cannot read %s: it is too long", path)
+	}
+	raw, err := durable.ReadFile(path)
 	if err != nil {
 		return address{}, err
 	}

@@ -24,3 +24,5 @@ func syncDir(dir string) error {
 
 // replace gives a file the name of another, which it takes the place of.
 func replace(from, to string) error { return os.Rename(from, to) }
+
+func readFile(path string) ([]byte, error) { return os.ReadFile(path) }

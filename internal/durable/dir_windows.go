@@ -3,6 +3,7 @@ package durable
 import (
 	"errors"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/windows"
@@ -13,27 +14,38 @@ func SyncDir(string) error { return nil }
 
 func syncDir(string) error { return nil }
 
-// How long a file may be held open by who reads it. A virus scanner looks at every new file for a moment.
+// How long a file may be held open by somebody else. A virus scanner looks at every new file for a moment.
 const (
-	replaceLimit = 5 * time.Second
-	replaceEvery = 5 * time.Millisecond
+	patience  = 5 * time.Second
+	lookAgain = 5 * time.Millisecond
 )
 
 // replace gives a file the name of another, which it takes the place of. Windows refuses that while somebody has the other
 // one open (https://learn.microsoft.com/windows/win32/fileio/creating-and-opening-files, sharing).
 func replace(from, to string) error {
-	deadline := time.Now().Add(replaceLimit)
-	for {
-		err := os.Rename(from, to)
-		if err == nil || !held(err) || isFolder(to) || time.Now().After(deadline) {
-			return err
-		}
-		time.Sleep(replaceEvery)
-	}
+	return patiently(to, func() error { return os.Rename(from, to) }, windows.ERROR_SHARING_VIOLATION, windows.ERROR_ACCESS_DENIED)
 }
 
-func held(err error) bool {
-	return errors.Is(err, windows.ERROR_ACCESS_DENIED) || errors.Is(err, windows.ERROR_SHARING_VIOLATION)
+// readFile waits for who replaces the file: until the new one has its name, nobody else may open it.
+func readFile(path string) (b []byte, err error) {
+	err = patiently(path, func() error {
+		b, err = os.ReadFile(path)
+		return err
+	}, windows.ERROR_SHARING_VIOLATION)
+	return b, err
+}
+
+// patiently tries again while somebody else holds the file, which is what these errors may mean.
+func patiently(path string, try func() error, held ...error) error {
+	deadline := time.Now().Add(patience)
+	for {
+		err := try()
+		is := func(e error) bool { return errors.Is(err, e) }
+		if err == nil || !slices.ContainsFunc(held, is) || isFolder(path) || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(lookAgain)
+	}
 }
 
 func isFolder(path string) bool {

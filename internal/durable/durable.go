@@ -1,5 +1,5 @@
 // Package durable writes files whole or not at all, so that a power cut leaves the old or the new, never a mixture.
-// It never reads them back and knows nothing of their content.
+// It knows nothing of their content.
 package durable
 
 import (
@@ -28,6 +28,9 @@ func WriteFile(path string, data []byte, mode os.FileMode) error {
 	}
 	return syncDir(dir)
 }
+
+// ReadFile reads what WriteFile wrote, also in the moment in which it is replaced.
+func ReadFile(path string) ([]byte, error) { return readFile(path) }
 
 func fill(f *os.File, data []byte, mode os.FileMode) error {
 	if err := f.Chmod(mode); err != nil {

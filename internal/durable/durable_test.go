@@ -57,7 +57,7 @@ func TestAReaderSeesTheOldOrTheNewAndNeverAMixture(t *testing.T) {
 				return
 			default:
 			}
-			got, err := os.ReadFile(path)
+			got, err := ReadFile(path)
 			if err != nil || (!bytes.Equal(got, contents[0]) && !bytes.Equal(got, contents[1])) {
 				t.Errorf("a reader saw %d bytes, %v", len(got), err)
 				return
