@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"time"
 
 	"sekisho/console/store"
@@ -21,9 +22,8 @@ const defaultState = "/var/lib/sekisho-console"
 type tokenFlags struct {
 	group, note string
 	valid       time.Duration
+	uses        int
 }
-
-const maxTokenLife = 30 * 24 * time.Hour
 
 // parse reads a command's flags and runs it.
 func (c command) parse(ctx context.Context, args []string, out, errs io.Writer) error {
@@ -40,7 +40,8 @@ func (c command) parse(ctx context.Context, args []string, out, errs io.Writer) 
 	}
 	if c.name == "token" {
 		set.String("group", "default", "group that the terminal will belong to")
-		set.Duration("valid", 24*time.Hour, "how long the code can be used")
+		set.Duration("valid", 24*time.Hour, "how long the code can be used, 720h at most")
+		set.Int("uses", 1, "`number` of terminals that can enrol with it")
 		set.String("note", "", "what it is for")
 	}
 	if c.name == "verify" {
@@ -115,7 +116,7 @@ func token(ctx context.Context, c call) error {
 	defer h.Close()
 	now := time.Now()
 	code := rand.Text()
-	err = h.db.PutToken(ctx, store.Token{Hash: sha256.Sum256([]byte(code)), Group: f.group, Note: f.note, By: "command line", ExpiresAt: now.Add(f.valid)}, now)
+	err = h.db.PutToken(ctx, store.Token{Hash: sha256.Sum256([]byte(code)), Group: f.group, Note: f.note, By: "command line", Uses: f.uses, ExpiresAt: now.Add(f.valid)}, now)
 	if errors.Is(err, store.ErrConflict) {
 		return fmt.Errorf("cannot make a code: there is no group %q", f.group)
 	}
@@ -123,14 +124,23 @@ func token(ctx context.Context, c call) error {
 		return err
 	}
 	fmt.Fprintf(c.out, "%s\n\nsekisho-agent install --server %s --token %s --fingerprint %s\n", code, h.agentURL(), code, h.ca.Fingerprint())
+	fmt.Fprintf(c.out, "msiexec /i sekisho-agent.msi /qn SERVER=%s TOKEN=%s FINGERPRINT=%s\n", h.agentURL(), code, h.ca.Fingerprint())
 	return nil
 }
 
 func readTokenFlags(set *flag.FlagSet) (f tokenFlags, err error) {
 	f.group, f.note = set.Lookup("group").Value.String(), set.Lookup("note").Value.String()
 	f.valid, err = time.ParseDuration(set.Lookup("valid").Value.String())
-	if err == nil && (f.valid <= 0 || f.valid > maxTokenLife) {
-		err = fmt.Errorf("cannot make a code that is valid for %s: at most %s", f.valid, maxTokenLife)
+	if err != nil {
+		return f, err
+	}
+	f.uses, err = strconv.Atoi(set.Lookup("uses").Value.String())
+	switch {
+	case err != nil:
+	case f.valid <= 0 || f.valid > store.LongestCode:
+		err = fmt.Errorf("cannot make a code that is valid for %s: at most %s", f.valid, store.LongestCode)
+	case f.uses < 1 || f.uses > store.MostUses:
+		err = fmt.Errorf("cannot make a code for %d terminals: 1 to %d", f.uses, store.MostUses)
 	}
 	return f, err
 }

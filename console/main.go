@@ -41,7 +41,7 @@ func commands() []command {
 	return []command{
 		{"serve", "", "run the console until it is told to stop", serve},
 		{"setup", "", "print a one-time link that makes the first administrator", setup},
-		{"token", "", "print a one-time code that enrols one terminal", token},
+		{"token", "", "print a code that enrols one terminal, or as many as --uses says", token},
 		{"backup", "FILE", "write a whole copy of the database, also while the console runs", backup},
 		{"verify", "", "compute the hash of every record and audit row again, also while the console runs", verify},
 		{"version", "", "print the version", printVersion},
