@@ -15,9 +15,6 @@ import (
 	"sekisho/console/store"
 )
 
-// defaultState is where the console lives.
-const defaultState = "/var/lib/sekisho-console"
-
 // tokenFlags are those of the token command.
 type tokenFlags struct {
 	group, note string
@@ -26,17 +23,20 @@ type tokenFlags struct {
 }
 
 // parse reads a command's flags and runs it.
-func (c command) parse(ctx context.Context, args []string, out, errs io.Writer) error {
+func (c command) parse(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) error {
 	set := flag.NewFlagSet("sekisho-console "+c.name, flag.ContinueOnError)
 	set.SetOutput(errs)
 	set.Usage = func() {
 		fmt.Fprintf(set.Output(), "usage: sekisho-console %s [flags] %s\n\n%s.\n\n", c.name, c.args, c.about)
 		set.PrintDefaults()
 	}
-	k := call{flags: set, out: out, err: errs}
+	k := call{flags: set, in: in, out: out, err: errs, person: person(in, out)}
 	set.StringVar(&k.state, "state", defaultState, "folder with the database, keys and console.yaml")
 	if c.name == "serve" {
 		set.Bool("new-keys", false, "accept a CA or policy key that the database does not know; every terminal must enrol again")
+	}
+	if c.name == "setup" {
+		addSetupFlags(set, os.Getenv)
 	}
 	if c.name == "token" {
 		set.String("group", "default", "group that the terminal will belong to")
@@ -85,23 +85,6 @@ func openAll(ctx context.Context, c call) (*house, error) {
 		return nil, err
 	}
 	return h, h.openDB(ctx)
-}
-
-func setup(ctx context.Context, c call) error {
-	h, err := openAll(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	link, err := h.setupLink(ctx, time.Now())
-	if errors.Is(err, store.ErrConflict) {
-		return hint(errors.New("cannot set up: an administrator exists"), "sign in at "+h.peopleURL())
-	}
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(c.out, "%s\n  valid for one hour, once\n", link)
-	return nil
 }
 
 func token(ctx context.Context, c call) error {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/mattn/go-isatty"
+
 	"sekisho/console/store"
 	"sekisho/internal/durable"
 )
@@ -44,12 +46,8 @@ func forget(path string) error {
 	return nil
 }
 
-// isTerminal says whether a person sees what is written there.
-func isTerminal(to any) bool {
-	f, ok := to.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&fs.ModeCharDevice != 0
+// isTerminal says whether a person is there.
+func isTerminal(at any) bool {
+	f, ok := at.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
 }

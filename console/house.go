@@ -132,7 +132,7 @@ func (h *house) openDB(ctx context.Context) (err error) {
 	if len(groups) > 0 && groups[0].Version > 0 {
 		return nil
 	}
-	return h.firstGroup(ctx, time.Now())
+	return h.makeFirstGroup(ctx, time.Now())
 }
 
 func dbHint(err error) string {
@@ -147,13 +147,16 @@ func dbHint(err error) string {
 	return "is the state folder this user's, and its disk healthy?"
 }
 
-// firstGroup starts in audit: it records what would be done and touches nothing.
-func (h *house) firstGroup(ctx context.Context, now time.Time) error {
-	if err := h.db.PutGroup(ctx, "default", "既定", "setup", now); err != nil {
+// firstGroup is the category that a console begins with.
+const firstGroup = "default"
+
+// makeFirstGroup starts in audit: it records what would be done and touches nothing.
+func (h *house) makeFirstGroup(ctx context.Context, now time.Time) error {
+	if err := h.db.PutGroup(ctx, firstGroup, "既定", "setup", now); err != nil {
 		return err
 	}
 	_, err := h.db.PutGroupPolicy(ctx, store.GroupPolicy{
-		Group: "default", Control: policy.DefaultControl(policy.ModeAudit), Reason: "初期設定", By: "setup",
+		Group: firstGroup, Control: policy.DefaultControl(policy.ModeAudit), Reason: "初期設定", By: "setup",
 	}, 0, now)
 	if errors.Is(err, store.ErrConflict) {
 		return nil // another process was first

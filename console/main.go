@@ -26,7 +26,7 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
@@ -40,7 +40,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "", "run the console until it is told to stop", serve},
-		{"setup", "", "print a one-time link that makes the first administrator", setup},
+		{"setup", "", "ask what a new console has to know, and print the one-time link for the first administrator", setup},
 		{"token", "", "print a code that enrols one terminal, or as many as --uses says", token},
 		{"backup", "FILE", "write a whole copy of the database, also while the console runs", backup},
 		{"verify", "", "compute the hash of every record and audit row again, also while the console runs", verify},
@@ -53,7 +53,9 @@ type call struct {
 	state    string
 	args     []string
 	flags    *flag.FlagSet
+	in       io.Reader
 	out, err io.Writer
+	person   bool // somebody sits at a terminal and can be asked
 }
 
 // errUsage says that the command line was wrong and has been explained.
@@ -69,8 +71,8 @@ func (h hinted) Unwrap() error { return h.error }
 
 func hint(err error, text string) error { return hinted{err, text} }
 
-func run(ctx context.Context, args []string, out, errs io.Writer) int {
-	err := dispatch(ctx, args, out, errs)
+func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	err := dispatch(ctx, args, in, out, errs)
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return exitOK
@@ -84,7 +86,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	return exitFault
 }
 
-func dispatch(ctx context.Context, args []string, out, errs io.Writer) error {
+func dispatch(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) error {
 	if len(args) == 0 {
 		usage(errs)
 		return errUsage
@@ -95,7 +97,7 @@ func dispatch(ctx context.Context, args []string, out, errs io.Writer) error {
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {
-			return c.parse(ctx, args[1:], out, errs)
+			return c.parse(ctx, args[1:], in, out, errs)
 		}
 	}
 	fmt.Fprintf(errs, "sekisho-console: there is no command %q\n\n", args[0])

@@ -24,7 +24,7 @@ import (
 func words(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
-	code = run(t.Context(), args, &o, &e)
+	code = run(t.Context(), args, strings.NewReader(""), &o, &e)
 	return code, o.String(), e.String()
 }
 
@@ -225,7 +225,7 @@ func TestTheConsoleServesBothListenersAndStopsWhenTold(t *testing.T) {
 	configure(t, dir, "people: "+people+"\nterminals: "+terminals+"\nnames: [127.0.0.1]\n")
 	ctx, stop := context.WithCancel(t.Context())
 	out, ended := lines{make(chan string, 100)}, make(chan int, 1)
-	go func() { ended <- run(ctx, []string{"serve", "--state", dir}, out, out) }()
+	go func() { ended <- run(ctx, []string{"serve", "--state", dir}, strings.NewReader(""), out, out) }()
 	greeting := <-out.to
 	link, err := os.ReadFile(filepath.Join(dir, setupFile))
 	if err != nil || !strings.HasPrefix(string(link), "https://"+people+"/setup/") || strings.Contains(greeting, "/setup/") || !strings.Contains(greeting, setupFile) {

@@ -1,0 +1,7 @@
+package main
+
+// defaultState is where the console lives.
+const defaultState = `C:\ProgramData\SekishoConsole`
+
+// begin is what makes the console run with what was set up.
+const begin = "sekisho-console install"
