@@ -84,7 +84,10 @@ func openAll(ctx context.Context, c call) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h, h.openDB(ctx)
+	if err := h.openDB(ctx); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return h, nil
 }
 
 func token(ctx context.Context, c call) error {
@@ -107,7 +110,7 @@ func token(ctx context.Context, c call) error {
 		return err
 	}
 	fmt.Fprintf(c.out, "%s\n\nsekisho-agent install --server %s --token %s --fingerprint %s\n", code, h.agentURL(), code, h.ca.Fingerprint())
-	fmt.Fprintf(c.out, "msiexec /i sekisho-agent.msi /qn SERVER=%s TOKEN=%s FINGERPRINT=%s\n", h.agentURL(), code, h.ca.Fingerprint())
+	fmt.Fprintf(c.out, "msiexec /i sekisho-agent_%s_windows_amd64.msi /qn SERVER=%s TOKEN=%s FINGERPRINT=%s\n", version, h.agentURL(), code, h.ca.Fingerprint())
 	return nil
 }
 

@@ -46,3 +46,39 @@ func TestRootSetsUpAConsoleThatBelongsToAnotherUser(t *testing.T) {
 		t.Errorf("%v %v", info, err)
 	}
 }
+
+func TestAFileThatTheConfigurationPointsToIsWrittenAndNotReplacedByOne(t *testing.T) {
+	dir := blank(t)
+	etc := filepath.Join(t.TempDir(), "console.yaml")
+	own := filepath.Join(dir, "console.yaml")
+	for name, prepare := range map[string]func() error{
+		"a file":  func() error { return os.WriteFile(etc, []byte("# nothing yet\n"), 0o640) },
+		"no file": func() error { return os.Remove(etc) },
+	} {
+		if err := errors.Join(os.Remove(own), os.Symlink(etc, own), prepare()); err != nil && name == "a file" {
+			t.Fatal(err)
+		}
+		if code, _, errs := words(t, "setup", "--state", dir, "--name", "sekisho.example.lan"); code != exitOK {
+			t.Fatalf("%s: %s", name, errs)
+		}
+		if info, err := os.Lstat(own); err != nil || info.Mode()&os.ModeSymlink == 0 {
+			t.Errorf("%s: the link is gone: %v %v", name, info, err)
+		}
+		if !strings.Contains(read(t, etc), "sekisho.example.lan") {
+			t.Errorf("%s: %s", name, read(t, etc))
+		}
+		if name == "a file" {
+			if info, err := os.Stat(etc); err != nil || info.Mode().Perm() != 0o640 {
+				t.Errorf("its rights: %v %v", info, err)
+			}
+		}
+	}
+}
+
+// onlyOurs fails unless nobody else can read a file.
+func onlyOurs(t *testing.T, path string) {
+	t.Helper()
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%s: %v %v", path, info, err)
+	}
+}

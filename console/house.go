@@ -41,7 +41,7 @@ func openHouse(state string, now func() time.Time) (*house, error) {
 	if err := foreign(state, os.Geteuid()); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(state, 0o700); err != nil {
+	if err := makeState(state); err != nil {
 		return nil, hint(fmt.Errorf("cannot make the state folder: %w", err), "choose another folder with --state, or run as its owner")
 	}
 	if err := writable(state); err != nil {

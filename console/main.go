@@ -39,11 +39,13 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"serve", "", "run the console until it is told to stop", serve},
+		{"serve", "", "run the console until it is told to stop", serveManaged},
 		{"setup", "", "ask what a new console has to know, and print the one-time link for the first administrator", setup},
 		{"token", "", "print a code that enrols one terminal, or as many as --uses says", token},
 		{"backup", "FILE", "write a whole copy of the database, also while the console runs", backup},
 		{"verify", "", "compute the hash of every record and audit row again, also while the console runs", verify},
+		{"install", "", "make the console a service of Windows, or renew it; a Linux package does that itself", install},
+		{"uninstall", "", "remove the service of Windows; records and keys stay", uninstall},
 		{"version", "", "print the version", printVersion},
 	}
 }
@@ -79,11 +81,16 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	case errors.Is(err, errUsage):
 		return exitUsage
 	}
-	fmt.Fprintln(errs, "sekisho-console:", err)
-	if h := (hinted{}); errors.As(err, &h) {
-		fmt.Fprintln(errs, "  →", h.hint)
-	}
+	complain(errs, err)
 	return exitFault
+}
+
+// complain writes what is wrong and what to do about it.
+func complain(w io.Writer, err error) {
+	fmt.Fprintln(w, "sekisho-console:", err)
+	if h := (hinted{}); errors.As(err, &h) {
+		fmt.Fprintln(w, "  →", h.hint)
+	}
 }
 
 func dispatch(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) error {
@@ -109,7 +116,7 @@ func usage(w io.Writer) {
 	fmt.Fprintln(w, "usage: sekisho-console COMMAND [flags]")
 	fmt.Fprintln(w)
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.about)
+		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.about)
 	}
 	fmt.Fprintln(w, "\nsekisho-console COMMAND --help tells the flags.")
 }

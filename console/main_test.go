@@ -69,7 +69,7 @@ func TestATokenIsPrintedOnceWithTheReadyCommand(t *testing.T) {
 	dir := state(t)
 	configure(t, dir, "terminals: :9444\nnames: [console.example]\n")
 	code, out, errs := words(t, "token", "--state", dir, "--note", "総務課")
-	want := regexp.MustCompile(`^([A-Z2-7]{26})\n\nsekisho-agent install --server https://console\.example:9444 --token ([A-Z2-7]{26}) --fingerprint [0-9a-f]{64}\nmsiexec /i sekisho-agent\.msi /qn SERVER=https://console\.example:9444 TOKEN=[A-Z2-7]{26} FINGERPRINT=[0-9a-f]{64}\n$`)
+	want := regexp.MustCompile(`^([A-Z2-7]{26})\n\nsekisho-agent install --server https://console\.example:9444 --token ([A-Z2-7]{26}) --fingerprint [0-9a-f]{64}\nmsiexec /i sekisho-agent_development_windows_amd64\.msi /qn SERVER=https://console\.example:9444 TOKEN=[A-Z2-7]{26} FINGERPRINT=[0-9a-f]{64}\n$`)
 	if m := want.FindStringSubmatch(out); code != exitOK || m == nil || m[1] != m[2] {
 		t.Fatalf("%d %q %q", code, out, errs)
 	}

@@ -29,6 +29,9 @@ const (
 	peopleWrite = 5 * time.Minute // the longest file over the slowest line
 )
 
+// serveManaged runs the console under the system's service manager, or in the foreground.
+func serveManaged(ctx context.Context, c call) error { return managed(ctx, c, serve) }
+
 // serve: folder → database → office → two handlers → two listeners.
 func serve(ctx context.Context, c call) error {
 	log := zerolog.New(c.err).Level(zerolog.InfoLevel).With().Timestamp().Logger()
@@ -37,10 +40,10 @@ func serve(ctx context.Context, c call) error {
 		return err
 	}
 	h.newKeys = c.flags.Lookup("new-keys").Value.String() == "true"
+	defer h.Close()
 	if err := h.openDB(ctx); err != nil {
 		return err
 	}
-	defer h.Close()
 	cert, err := h.ca.Server(h.state, h.config.Names, time.Now)
 	if err != nil {
 		return err

@@ -176,7 +176,7 @@ func (h *house) keep(ctx context.Context, a answers, named bool, first store.Gro
 	if _, err := h.db.PutGroupPolicy(ctx, first, first.Version, time.Now()); err != nil {
 		return nil, err
 	}
-	return append(done, fmt.Sprint(a.contact.Name, " ", a.contact.Phone)), nil
+	return append(done, strings.TrimSpace("「既定」 "+a.contact.Name+" "+a.contact.Phone)), nil
 }
 
 // withOwn adds what this machine calls itself, so that the certificate is good for these names too.

@@ -211,7 +211,7 @@ func TestACodeForARolloutSaysHowManyUntilWhenAndWhoCame(t *testing.T) {
 	if a.StatusCode != http.StatusCreated || code == nil {
 		t.Fatalf("no command: %d", a.StatusCode)
 	}
-	a.wants(t, "msiexec /i sekisho-agent.msi /qn SERVER=https://console.example:8444", "スタートアップスクリプト", "<b>9台、")
+	a.wants(t, "msiexec /i sekisho-agent_test_windows_amd64.msi /qn SERVER=https://console.example:8444", `HKLM\SOFTWARE\Policies\Sekisho`, "<b>9台、")
 	s.must(s.db.Enroll(context.Background(), CodeHash(code[1]), store.Terminal{ID: "t-9", Name: "KT-0900"}, store.Certificate{Serial: "900"}, s.now))
 	b.get("/tokens").wants(t, "9台のうち1台が導入済み", "使用中")
 	b.get("/tokens/3").wants(t, "一斉導入", "KT-0900", "/terminals/t-9", "覚えのない端末")

@@ -38,13 +38,16 @@ func tokenLives() []int { return []int{1, 7, 14, int(store.LongestCode / day)} }
 type installLines struct {
 	Linux   string `json:"linux"`
 	Windows string `json:"windows"`
+	GPO     string `json:"gpo"` // registry values that a group policy hands out; the code lies in a file
 }
 
 // linesFor writes the lines; without a code they hold a word in its place.
 func (s *server) linesFor(code string) installLines {
 	return installLines{
 		Linux:   "sudo sekisho-agent install --server " + s.AgentURL + " --fingerprint " + s.Fingerprint + " --token " + code,
-		Windows: "msiexec /i sekisho-agent.msi /qn SERVER=" + s.AgentURL + " FINGERPRINT=" + s.Fingerprint + " TOKEN=" + code,
+		Windows: "msiexec /i sekisho-agent_" + s.Version + "_windows_amd64.msi /qn SERVER=" + s.AgentURL + " FINGERPRINT=" + s.Fingerprint + " TOKEN=" + code,
+		GPO: "HKLM\\SOFTWARE\\Policies\\Sekisho\n  Server       " + s.AgentURL + "\n  Fingerprint  " + s.Fingerprint +
+			"\n  TokenFile    \\\\server\\share\\sekisho-code.txt",
 	}
 }
 
