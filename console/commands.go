@@ -78,18 +78,6 @@ func printVersion(_ context.Context, c call) error {
 	return err
 }
 
-// openAll opens what every command but version needs.
-func openAll(ctx context.Context, c call) (*house, error) {
-	h, err := openHouse(c.state, time.Now)
-	if err != nil {
-		return nil, err
-	}
-	if err := h.openDB(ctx); err != nil {
-		return nil, errors.Join(err, h.Close())
-	}
-	return h, nil
-}
-
 func token(ctx context.Context, c call) error {
 	f, err := readTokenFlags(c.flags)
 	if err != nil {

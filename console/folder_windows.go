@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/windows"
 )
@@ -39,4 +41,17 @@ func protect(dir string) error {
 		return fmt.Errorf("cannot protect %s: %w", dir, err)
 	}
 	return nil
+}
+
+// lockFolder waits until nobody else opens the folder
+// (https://learn.microsoft.com/windows/win32/api/fileapi/nf-fileapi-lockfileex); the lock ends with the process at the latest.
+func lockFolder(dir string) (unlock func() error, err error) {
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK, 0, 1, 0, &windows.Overlapped{}); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f.Close, nil
 }

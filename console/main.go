@@ -60,6 +60,15 @@ type call struct {
 	person   bool // somebody sits at a terminal and can be asked
 }
 
+// newKeys says that the command was told to accept other keys than the database knows.
+func (c call) newKeys() bool {
+	if c.flags == nil {
+		return false
+	}
+	f := c.flags.Lookup("new-keys")
+	return f != nil && f.Value.String() == "true"
+}
+
 // errUsage says that the command line was wrong and has been explained.
 var errUsage = errors.New("usage")
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -250,6 +252,43 @@ func TestTheConsoleServesBothListenersAndStopsWhenTold(t *testing.T) {
 	for _, secret := range []string{"policy.key", setupFile} {
 		forOneself(t, filepath.Join(dir, secret))
 	}
+}
+
+func TestALinkThatSetupHasShownOutlivesARestart(t *testing.T) {
+	dir := state(t)
+	_, out, _ := words(t, "setup", "--state", dir)
+	link, _, _ := strings.Cut(out, "\n")
+	_, secret, _ := strings.Cut(link, setupPath)
+	h, err := openAll(t.Context(), call{state: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	now := time.Now()
+	if again, err := h.openSetupLink(t.Context(), now); again != link || err != nil {
+		t.Errorf("it was %q and is %q, %v", link, again, err)
+	}
+	other, err := h.openSetupLink(t.Context(), now.Add(setupLife)) // it is over: another one
+	if err != nil || other == link || !strings.Contains(other, setupPath) {
+		t.Errorf("after its end %q, %v", other, err)
+	}
+	if err := h.db.SetupOpen(t.Context(), sha256.Sum256([]byte(secret)), now); err == nil {
+		t.Error("the link before can be used too")
+	}
+}
+
+func TestTwoWhoOpenANewFolderAtTheSameTimeAgreeOnItsKeys(t *testing.T) {
+	dir := state(t)
+	var all sync.WaitGroup
+	for range 6 {
+		all.Go(func() {
+			var o, e bytes.Buffer
+			if code := run(t.Context(), []string{"token", "--state", dir}, strings.NewReader(""), &o, &e); code != exitOK {
+				t.Errorf("%d %s", code, e.String())
+			}
+		})
+	}
+	all.Wait()
 }
 
 func freePort(t *testing.T) string {

@@ -35,15 +35,11 @@ func serveManaged(ctx context.Context, c call) error { return managed(ctx, c, se
 // serve: folder → database → office → two handlers → two listeners.
 func serve(ctx context.Context, c call) error {
 	log := zerolog.New(c.err).Level(zerolog.InfoLevel).With().Timestamp().Logger()
-	h, err := openHouse(c.state, time.Now)
+	h, err := openAll(ctx, c)
 	if err != nil {
 		return err
 	}
-	h.newKeys = c.flags.Lookup("new-keys").Value.String() == "true"
 	defer h.Close()
-	if err := h.openDB(ctx); err != nil {
-		return err
-	}
 	cert, err := h.ca.Server(h.state, h.config.Names, time.Now)
 	if err != nil {
 		return err

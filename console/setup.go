@@ -91,16 +91,16 @@ func setup(ctx context.Context, c call) error {
 		return err
 	}
 	defer h.Close()
-	if err := h.db.NoAdmin(ctx); errors.Is(err, store.ErrConflict) {
-		return hint(errors.New("cannot set up: an administrator exists"), "sign in at "+h.peopleURL())
-	} else if err != nil {
+	if has, err := h.db.HasAdmin(ctx); err != nil {
 		return err
+	} else if has {
+		return hint(errors.New("cannot set up: an administrator exists"), "sign in at "+h.peopleURL())
 	}
 	done, err := h.settle(ctx, c, f, as)
 	if err != nil {
 		return err
 	}
-	link, err := h.setupLink(ctx, time.Now())
+	link, err := h.newSetupLink(ctx, time.Now())
 	if err != nil {
 		return err
 	}

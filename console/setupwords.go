@@ -25,7 +25,7 @@ func setupWordsOf(lang string) setupWords {
 			noAddress:  "  ! The name service knows no address of %s yet. Terminals need one before they can be enrolled.\n",
 			askContact: "Whom shall users call when something was stopped? (for example: IT section; empty: decide later)\n  [] ",
 			askPhone:   "Telephone or extension of that contact? (for example: ext. 2300; empty: decide later)\n  [] ",
-			kept:       "\nWritten: %s\n", keptNothing: "\nNothing had to be written: the configuration has its answers.\n",
+			kept:       "Written: %s\n", keptNothing: "Nothing had to be written: the configuration has its answers.\n",
 			then:  "What to do next:\n",
 			run:   "  1. Start the console; one that runs needs a restart:\n       %s\n",
 			trust: "  2. Make the browsers of those who use the console trust its CA: %s\n       SHA-256 %s\n",
@@ -42,7 +42,7 @@ func setupWordsOf(lang string) setupWords {
 		noAddress:  "  ! %s は、まだ名前の解決ができません。端末を導入する前に、DNSに登録してください。\n",
 		askContact: "止めたとき、利用者に知らせる連絡先は?(例: 総務課 情報係。空のまま、あとで決めてもかまいません)\n  [] ",
 		askPhone:   "その連絡先の電話・内線は?(例: 内線 2300。空のまま、あとで決めてもかまいません)\n  [] ",
-		kept:       "\n書きました: %s\n", keptNothing: "\n書くものはありません。設定にはすでに答えがあります。\n",
+		kept:       "書きました: %s\n", keptNothing: "書くものはありません。設定にはすでに答えがあります。\n",
 		then:  "次にすること:\n",
 		run:   "  1. コンソールを始める。動いているものは、始め直す:\n       %s\n",
 		trust: "  2. 管理する人のブラウザーに、このCA証明書を入れる: %s\n       SHA-256 %s\n",
@@ -52,6 +52,7 @@ func setupWordsOf(lang string) setupWords {
 
 // next says what was written and what comes now.
 func (w setupWords) next(out io.Writer, h *house, done []string, link string) {
+	fmt.Fprintln(out)
 	if len(done) == 0 {
 		fmt.Fprint(out, w.keptNothing)
 	}

@@ -76,9 +76,6 @@ func (db *DB) PutSetup(ctx context.Context, hash [32]byte, until time.Time) erro
 	})
 }
 
-// NoAdmin says nil while there is no administrator, also no disabled one; ErrConflict when there is.
-func (db *DB) NoAdmin(ctx context.Context) error { return explain(noAdmin(ctx, db.reader)) }
-
 // TakeSetup uses the link up and makes the first administrator;
 // ErrConflict when the link is used, over or another, or when an administrator exists.
 func (db *DB) TakeSetup(ctx context.Context, hash [32]byte, a Account, now time.Time) error {
