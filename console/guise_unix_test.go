@@ -74,11 +74,3 @@ func TestAFileThatTheConfigurationPointsToIsWrittenAndNotReplacedByOne(t *testin
 		}
 	}
 }
-
-// onlyOurs fails unless nobody else can read a file.
-func onlyOurs(t *testing.T, path string) {
-	t.Helper()
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%s: %v %v", path, info, err)
-	}
-}

@@ -52,10 +52,7 @@ func openAll(ctx context.Context, c call) (*house, error) {
 		return nil, err
 	}
 	h.newKeys = c.newKeys()
-	if err := h.openDB(ctx); err != nil {
-		return nil, errors.Join(err, h.Close())
-	}
-	return h, nil
+	return h, h.openDB(ctx)
 }
 
 // prepare makes the folder, for this user only, and says early that it cannot be used.

@@ -149,11 +149,3 @@ func TestAServiceThatCannotListenSaysWhyInItsLog(t *testing.T) {
 		t.Errorf("the log holds %s", log)
 	}
 }
-
-// onlyOurs: who can read a file is said by the folder it is in, which this folder of a test is not.
-func onlyOurs(t *testing.T, path string) {
-	t.Helper()
-	if _, err := os.Stat(path); err != nil {
-		t.Error(err)
-	}
-}
