@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,7 +62,18 @@ func install(ctx context.Context, c call) error {
 		return err
 	}
 	fmt.Fprintf(c.out, "installed and started: %s\nprogram %s\nfolder  %s (log: %s)\n", serviceName, program, state, logName)
+	if conf, err := readConfig(state); err == nil {
+		fmt.Fprintf(c.out, "others reach it when the firewall lets TCP %s and %s in\n", portOf(conf.People), portOf(conf.Terminals))
+	}
 	return nil
+}
+
+func portOf(address string) string {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return port
 }
 
 // uninstall stops the service and removes it. The records, which must be kept for years, stay.
