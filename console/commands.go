@@ -30,7 +30,7 @@ func (c command) parse(ctx context.Context, args []string, in io.Reader, out, er
 		fmt.Fprintf(set.Output(), "usage: sekisho-console %s [flags] %s\n\n%s.\n\n", c.name, c.args, c.about)
 		set.PrintDefaults()
 	}
-	k := call{flags: set, in: in, out: out, err: errs, person: person(in, out)}
+	k := call{flags: set, in: in, out: out, err: errs, person: person(in, out), etc: rootsConfig}
 	set.StringVar(&k.state, "state", defaultState, "folder with the database, keys and console.yaml")
 	if c.name == "serve" {
 		set.Bool("new-keys", false, "accept a CA or policy key that the database does not know; every terminal must enrol again")

@@ -14,10 +14,13 @@ import (
 
 // guise is root working as somebody else, so that what it makes belongs to that user. It is order, not defence:
 // the way back stays open.
-type guise struct{ uid int } // 0: there is none
+type guise struct {
+	uid  int    // 0: there is none
+	file string // the one file that root writes itself
+}
 
 // asOwner lets root work as the owner of a folder that is another user's.
-func asOwner(folder string) (guise, error) {
+func asOwner(folder, rootsFile string) (guise, error) {
 	info, err := os.Stat(folder)
 	if err != nil || os.Geteuid() != 0 {
 		return guise{}, nil // one that is not there is made
@@ -26,7 +29,7 @@ func asOwner(folder string) (guise, error) {
 	if !ok || stat.Uid == 0 {
 		return guise{}, nil
 	}
-	g := guise{int(stat.Uid)}
+	g := guise{int(stat.Uid), rootsFile}
 	err = errors.Join(syscall.Setgroups([]int{int(stat.Gid)}), syscall.Setegid(int(stat.Gid)), syscall.Seteuid(g.uid))
 	if err != nil {
 		return g, fmt.Errorf("cannot work as the owner of %s: %w", folder, err)
@@ -34,9 +37,10 @@ func asOwner(folder string) (guise, error) {
 	return g, nil
 }
 
-// root does one thing as root again.
-func (g guise) root(do func() error) error {
-	if g.uid == 0 {
+// write does something to a file, as root again when it is the one file for that. The folder's owner decides where the
+// configuration points to, and must not lead root to any other.
+func (g guise) write(path string, do func() error) error {
+	if g.uid == 0 || path != g.file {
 		return do()
 	}
 	if err := syscall.Seteuid(0); err != nil {

@@ -3,7 +3,9 @@
 package main
 
 import (
+	"bytes"
 	"errors"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,29 +13,48 @@ import (
 	"testing"
 )
 
-// TestRootSetsUpAConsoleThatBelongsToAnotherUser is a package's console: its folder is its own, the configuration is root's.
-func TestRootSetsUpAConsoleThatBelongsToAnotherUser(t *testing.T) {
-	if os.Geteuid() != 0 {
-		return // only root can be somebody else
-	}
-	const other = 65534
+// other is a user without any rights.
+const other = 65534
+
+// packaged is a package's console: its folder is its own, the configuration it points to is root's.
+func packaged(t *testing.T) (dir, etc string) {
+	t.Helper()
 	top := t.TempDir()
-	dir, etc := filepath.Join(top, "state"), filepath.Join(top, "etc")
-	err := errors.Join(os.Chmod(filepath.Dir(top), 0o755), os.Chmod(top, 0o755), os.Mkdir(dir, 0o700), os.Mkdir(etc, 0o755), os.Chown(dir, other, other),
-		os.WriteFile(filepath.Join(etc, "console.yaml"), []byte("# root's\n"), 0o640), os.Chown(filepath.Join(etc, "console.yaml"), 0, other),
-		os.Symlink(filepath.Join(etc, "console.yaml"), filepath.Join(dir, "console.yaml")))
+	dir, etc = filepath.Join(top, "state"), filepath.Join(top, "etc", "console.yaml")
+	err := errors.Join(os.Chmod(filepath.Dir(top), 0o755), os.Chmod(top, 0o755), os.Mkdir(dir, 0o700), os.Mkdir(filepath.Dir(etc), 0o755), os.Chown(dir, other, other),
+		os.WriteFile(etc, []byte("# root's\n"), 0o640), os.Chown(etc, 0, other), os.Symlink(etc, filepath.Join(dir, "console.yaml")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { syscall.Seteuid(0); syscall.Setegid(0) })
-	code, out, errs := words(t, "setup", "--state", dir, "--name", "sekisho.example.lan")
-	if code != exitOK || !strings.HasPrefix(out, "https://sekisho.example.lan:8443/setup/") {
-		t.Fatalf("%d %q %q", code, out, errs)
-	}
-	if err := syscall.Seteuid(0); err != nil {
+	return dir, etc
+}
+
+// setUpAs runs setup as root would, and is root again afterwards.
+func setUpAs(t *testing.T, dir, etc string) (string, error) {
+	t.Helper()
+	set := flag.NewFlagSet("setup", flag.ContinueOnError)
+	addSetupFlags(set, os.Getenv)
+	if err := set.Parse([]string{"--name", "sekisho.example.lan"}); err != nil {
 		t.Fatal(err)
 	}
-	for file, uid := range map[string]uint32{filepath.Join(etc, "console.yaml"): 0, filepath.Join(dir, "ca.key"): other, filepath.Join(dir, "console.db"): other} {
+	var out bytes.Buffer
+	err := setup(t.Context(), call{state: dir, etc: etc, flags: set, out: &out, err: &out})
+	if as := os.Geteuid(); as != other {
+		t.Errorf("it worked as %d", as)
+	}
+	return out.String(), errors.Join(err, syscall.Seteuid(0))
+}
+
+func TestRootSetsUpAConsoleThatBelongsToAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		return // only root can be somebody else
+	}
+	dir, etc := packaged(t)
+	if out, err := setUpAs(t, dir, etc); err != nil || !strings.HasPrefix(out, "https://sekisho.example.lan:8443/setup/") {
+		t.Fatalf("%q %v", out, err)
+	}
+	for file, uid := range map[string]uint32{etc: 0, filepath.Join(dir, "ca.key"): other, filepath.Join(dir, "console.db"): other} {
 		info, err := os.Stat(file)
 		if err != nil {
 			t.Fatal(err)
@@ -42,8 +63,32 @@ func TestRootSetsUpAConsoleThatBelongsToAnotherUser(t *testing.T) {
 			t.Errorf("%s belongs to %d:%d", file, s.Uid, s.Gid)
 		}
 	}
-	if info, err := os.Stat(filepath.Join(etc, "console.yaml")); err != nil || info.Mode().Perm() != 0o640 {
+	if info, err := os.Stat(etc); err != nil || info.Mode().Perm() != 0o640 || !strings.Contains(read(t, etc), "sekisho.example.lan") {
 		t.Errorf("%v %v", info, err)
+	}
+}
+
+// TestTheConsolesUserCannotLeadRootToAnotherFile: the folder is that user's, and so is the link in it.
+func TestTheConsolesUserCannotLeadRootToAnotherFile(t *testing.T) {
+	if os.Geteuid() != 0 {
+		return // only root can be led
+	}
+	dir, etc := packaged(t)
+	link, victim := filepath.Join(dir, "console.yaml"), filepath.Join(filepath.Dir(etc), "nologin")
+	for name, prepare := range map[string]func() error{
+		"a file that is not there": func() error { return nil },
+		"an empty file of root's":  func() error { return os.WriteFile(victim, nil, 0o644) },
+	} {
+		if err := errors.Join(os.Remove(link), os.Symlink(victim, link), prepare()); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := setUpAs(t, dir, etc); err == nil || out != "" {
+			t.Errorf("%s: %q %v", name, out, err)
+		}
+		if text, err := os.ReadFile(victim); err == nil && len(text) > 0 {
+			t.Errorf("%s: it holds %q", name, text)
+		}
+		os.Remove(victim)
 	}
 }
 

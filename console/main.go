@@ -57,7 +57,8 @@ type call struct {
 	flags    *flag.FlagSet
 	in       io.Reader
 	out, err io.Writer
-	person   bool // somebody sits at a terminal and can be asked
+	person   bool   // somebody sits at a terminal and can be asked
+	etc      string // the one file outside of the folder that setup may write as root
 }
 
 // newKeys says that the command was told to accept other keys than the database knows.

@@ -125,7 +125,7 @@ func (h *house) keepNames(names []string, as guise) (path string, err error) {
 	if text, err = withNames(text, names); err != nil {
 		return "", fmt.Errorf("cannot write configuration %s: %w", path, err)
 	}
-	if err := as.root(func() error { return replace(path, text) }); err != nil {
+	if err := as.write(path, func() error { return replace(path, text) }); err != nil {
 		return "", err
 	}
 	h.config, err = readConfig(h.state)

@@ -82,7 +82,7 @@ func setup(ctx context.Context, c call) error {
 	if err != nil {
 		return err
 	}
-	as, err := asOwner(c.state)
+	as, err := asOwner(c.state, c.etc)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (h *house) mayWrite(as guise) error {
 	if err != nil {
 		return err
 	}
-	if err := as.root(func() error { return writable(filepath.Dir(path)) }); err != nil {
+	if err := as.write(path, func() error { return writable(filepath.Dir(path)) }); err != nil {
 		return hint(fmt.Errorf("cannot write %s: %w", path, err), "run it as who may write there: sudo sekisho-console setup")
 	}
 	return nil
