@@ -9,38 +9,39 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"time"
 
 	"sekisho/console/store"
 )
 
-// defaultState is where the console lives.
-const defaultState = "/var/lib/sekisho-console"
-
 // tokenFlags are those of the token command.
 type tokenFlags struct {
 	group, note string
 	valid       time.Duration
+	uses        int
 }
 
-const maxTokenLife = 30 * 24 * time.Hour
-
 // parse reads a command's flags and runs it.
-func (c command) parse(ctx context.Context, args []string, out, errs io.Writer) error {
+func (c command) parse(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) error {
 	set := flag.NewFlagSet("sekisho-console "+c.name, flag.ContinueOnError)
 	set.SetOutput(errs)
 	set.Usage = func() {
 		fmt.Fprintf(set.Output(), "usage: sekisho-console %s [flags] %s\n\n%s.\n\n", c.name, c.args, c.about)
 		set.PrintDefaults()
 	}
-	k := call{flags: set, out: out, err: errs}
+	k := call{flags: set, in: in, out: out, err: errs, person: person(in, out), etc: rootsConfig}
 	set.StringVar(&k.state, "state", defaultState, "folder with the database, keys and console.yaml")
 	if c.name == "serve" {
 		set.Bool("new-keys", false, "accept a CA or policy key that the database does not know; every terminal must enrol again")
 	}
+	if c.name == "setup" {
+		addSetupFlags(set, os.Getenv)
+	}
 	if c.name == "token" {
 		set.String("group", "default", "group that the terminal will belong to")
-		set.Duration("valid", 24*time.Hour, "how long the code can be used")
+		set.Duration("valid", 24*time.Hour, "how long the code can be used, 720h at most")
+		set.Int("uses", 1, "`number` of terminals that can enrol with it")
 		set.String("note", "", "what it is for")
 	}
 	if c.name == "verify" {
@@ -77,32 +78,6 @@ func printVersion(_ context.Context, c call) error {
 	return err
 }
 
-// openAll opens what every command but version needs.
-func openAll(ctx context.Context, c call) (*house, error) {
-	h, err := openHouse(c.state, time.Now)
-	if err != nil {
-		return nil, err
-	}
-	return h, h.openDB(ctx)
-}
-
-func setup(ctx context.Context, c call) error {
-	h, err := openAll(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	link, err := h.setupLink(ctx, time.Now())
-	if errors.Is(err, store.ErrConflict) {
-		return hint(errors.New("cannot set up: an administrator exists"), "sign in at "+h.peopleURL())
-	}
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(c.out, "%s\n  valid for one hour, once\n", link)
-	return nil
-}
-
 func token(ctx context.Context, c call) error {
 	f, err := readTokenFlags(c.flags)
 	if err != nil {
@@ -115,7 +90,7 @@ func token(ctx context.Context, c call) error {
 	defer h.Close()
 	now := time.Now()
 	code := rand.Text()
-	err = h.db.PutToken(ctx, store.Token{Hash: sha256.Sum256([]byte(code)), Group: f.group, Note: f.note, By: "command line", ExpiresAt: now.Add(f.valid)}, now)
+	err = h.db.PutToken(ctx, store.Token{Hash: sha256.Sum256([]byte(code)), Group: f.group, Note: f.note, By: "command line", Uses: f.uses, ExpiresAt: now.Add(f.valid)}, now)
 	if errors.Is(err, store.ErrConflict) {
 		return fmt.Errorf("cannot make a code: there is no group %q", f.group)
 	}
@@ -123,14 +98,23 @@ func token(ctx context.Context, c call) error {
 		return err
 	}
 	fmt.Fprintf(c.out, "%s\n\nsekisho-agent install --server %s --token %s --fingerprint %s\n", code, h.agentURL(), code, h.ca.Fingerprint())
+	fmt.Fprintf(c.out, "msiexec /i sekisho-agent_%s_windows_amd64.msi /qn SERVER=%s TOKEN=%s FINGERPRINT=%s\n", version, h.agentURL(), code, h.ca.Fingerprint())
 	return nil
 }
 
 func readTokenFlags(set *flag.FlagSet) (f tokenFlags, err error) {
 	f.group, f.note = set.Lookup("group").Value.String(), set.Lookup("note").Value.String()
 	f.valid, err = time.ParseDuration(set.Lookup("valid").Value.String())
-	if err == nil && (f.valid <= 0 || f.valid > maxTokenLife) {
-		err = fmt.Errorf("cannot make a code that is valid for %s: at most %s", f.valid, maxTokenLife)
+	if err != nil {
+		return f, err
+	}
+	f.uses, err = strconv.Atoi(set.Lookup("uses").Value.String())
+	switch {
+	case err != nil:
+	case f.valid <= 0 || f.valid > store.LongestCode:
+		err = fmt.Errorf("cannot make a code that is valid for %s: at most %s", f.valid, store.LongestCode)
+	case f.uses < 1 || f.uses > store.MostUses:
+		err = fmt.Errorf("cannot make a code for %d terminals: 1 to %d", f.uses, store.MostUses)
 	}
 	return f, err
 }

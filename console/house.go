@@ -36,20 +36,44 @@ type house struct {
 	newKeys bool // other keys than the database knows are meant
 }
 
-// openHouse reads the folder, and makes on first start what is missing, for this user only.
-func openHouse(state string, now func() time.Time) (*house, error) {
-	if err := foreign(state, os.Geteuid()); err != nil {
+// openAll opens what every command but version needs. A service that starts for the first time and somebody who runs setup
+// meanwhile must not both make the keys: one after the other.
+func openAll(ctx context.Context, c call) (*house, error) {
+	if err := prepare(c.state, time.Now()); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(state, 0o700); err != nil {
-		return nil, hint(fmt.Errorf("cannot make the state folder: %w", err), "choose another folder with --state, or run as its owner")
+	unlock, err := lockFolder(c.state)
+	if err != nil {
+		return nil, fmt.Errorf("cannot lock the state folder: %w", err)
+	}
+	defer unlock()
+	h, err := openHouse(c.state, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	h.newKeys = c.newKeys()
+	return h, h.openDB(ctx)
+}
+
+// prepare makes the folder, for this user only, and says early that it cannot be used.
+func prepare(state string, now time.Time) error {
+	if err := foreign(state, os.Geteuid()); err != nil {
+		return err
+	}
+	if err := makeState(state); err != nil {
+		return hint(fmt.Errorf("cannot make the state folder: %w", err), "choose another folder with --state, or run as its owner")
 	}
 	if err := writable(state); err != nil {
-		return nil, hint(fmt.Errorf("cannot write in the state folder %s: %w", state, err), "choose another folder with --state, or run as its owner")
+		return hint(fmt.Errorf("cannot write in the state folder %s: %w", state, err), "choose another folder with --state, or run as its owner")
 	}
-	if err := durable.Sweep(state, now()); err != nil {
-		return nil, err
-	}
+	return durable.Sweep(state, now)
+}
+
+// lockName is a file that is only ever locked.
+const lockName = "console.lock"
+
+// openHouse reads the folder, and makes on first start what is missing.
+func openHouse(state string, now func() time.Time) (*house, error) {
 	h := &house{state: state}
 	var err error
 	if h.config, err = readConfig(state); err != nil {
@@ -132,7 +156,7 @@ func (h *house) openDB(ctx context.Context) (err error) {
 	if len(groups) > 0 && groups[0].Version > 0 {
 		return nil
 	}
-	return h.firstGroup(ctx, time.Now())
+	return h.makeFirstGroup(ctx, time.Now())
 }
 
 func dbHint(err error) string {
@@ -147,13 +171,16 @@ func dbHint(err error) string {
 	return "is the state folder this user's, and its disk healthy?"
 }
 
-// firstGroup starts in audit: it records what would be done and touches nothing.
-func (h *house) firstGroup(ctx context.Context, now time.Time) error {
-	if err := h.db.PutGroup(ctx, "default", "既定", "setup", now); err != nil {
+// firstGroup is the category that a console begins with.
+const firstGroup = "default"
+
+// makeFirstGroup starts in audit: it records what would be done and touches nothing.
+func (h *house) makeFirstGroup(ctx context.Context, now time.Time) error {
+	if err := h.db.PutGroup(ctx, firstGroup, "既定", "setup", now); err != nil {
 		return err
 	}
 	_, err := h.db.PutGroupPolicy(ctx, store.GroupPolicy{
-		Group: "default", Control: policy.DefaultControl(policy.ModeAudit), Reason: "初期設定", By: "setup",
+		Group: firstGroup, Control: policy.DefaultControl(policy.ModeAudit), Reason: "初期設定", By: "setup",
 	}, 0, now)
 	if errors.Is(err, store.ErrConflict) {
 		return nil // another process was first
@@ -169,13 +196,17 @@ func (h *house) Close() error {
 	return h.db.Close()
 }
 
-// setupLink makes a new link; the one before is void.
-func (h *house) setupLink(ctx context.Context, now time.Time) (string, error) {
+// setupPath is what stands between the console's address and the secret of a link.
+const setupPath = "/setup/"
+
+// newSetupLink makes a new link, and keeps it for who may read this folder; the one before is void.
+func (h *house) newSetupLink(ctx context.Context, now time.Time) (string, error) {
 	secret := rand.Text()
 	if err := h.db.PutSetup(ctx, sha256.Sum256([]byte(secret)), now.Add(setupLife)); err != nil {
 		return "", err
 	}
-	return h.peopleURL() + "/setup/" + secret, nil
+	link := h.peopleURL() + setupPath + secret
+	return link, durable.WriteFile(filepath.Join(h.state, setupFile), []byte(link+"\n"), 0o600)
 }
 
 func (h *house) peopleURL() string { return h.url(h.config.People) }

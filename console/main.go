@@ -26,7 +26,7 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
@@ -39,11 +39,13 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"serve", "", "run the console until it is told to stop", serve},
-		{"setup", "", "print a one-time link that makes the first administrator", setup},
-		{"token", "", "print a one-time code that enrols one terminal", token},
+		{"serve", "", "run the console until it is told to stop", serveManaged},
+		{"setup", "", "ask what a new console has to know, and print the one-time link for the first administrator", setup},
+		{"token", "", "print a code that enrols one terminal, or as many as --uses says", token},
 		{"backup", "FILE", "write a whole copy of the database, also while the console runs", backup},
 		{"verify", "", "compute the hash of every record and audit row again, also while the console runs", verify},
+		{"install", "", "make the console a service of Windows, or renew it; a Linux package does that itself", install},
+		{"uninstall", "", "remove the service of Windows; records and keys stay", uninstall},
 		{"version", "", "print the version", printVersion},
 	}
 }
@@ -53,7 +55,19 @@ type call struct {
 	state    string
 	args     []string
 	flags    *flag.FlagSet
+	in       io.Reader
 	out, err io.Writer
+	person   bool   // somebody sits at a terminal and can be asked
+	etc      string // the one file outside of the folder that setup may write as root
+}
+
+// newKeys says that the command was told to accept other keys than the database knows.
+func (c call) newKeys() bool {
+	if c.flags == nil {
+		return false
+	}
+	f := c.flags.Lookup("new-keys")
+	return f != nil && f.Value.String() == "true"
 }
 
 // errUsage says that the command line was wrong and has been explained.
@@ -69,22 +83,27 @@ func (h hinted) Unwrap() error { return h.error }
 
 func hint(err error, text string) error { return hinted{err, text} }
 
-func run(ctx context.Context, args []string, out, errs io.Writer) int {
-	err := dispatch(ctx, args, out, errs)
+func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	err := dispatch(ctx, args, in, out, errs)
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return exitOK
 	case errors.Is(err, errUsage):
 		return exitUsage
 	}
-	fmt.Fprintln(errs, "sekisho-console:", err)
-	if h := (hinted{}); errors.As(err, &h) {
-		fmt.Fprintln(errs, "  →", h.hint)
-	}
+	complain(errs, err)
 	return exitFault
 }
 
-func dispatch(ctx context.Context, args []string, out, errs io.Writer) error {
+// complain writes what is wrong and what to do about it.
+func complain(w io.Writer, err error) {
+	fmt.Fprintln(w, "sekisho-console:", err)
+	if h := (hinted{}); errors.As(err, &h) {
+		fmt.Fprintln(w, "  →", h.hint)
+	}
+}
+
+func dispatch(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) error {
 	if len(args) == 0 {
 		usage(errs)
 		return errUsage
@@ -95,7 +114,7 @@ func dispatch(ctx context.Context, args []string, out, errs io.Writer) error {
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {
-			return c.parse(ctx, args[1:], out, errs)
+			return c.parse(ctx, args[1:], in, out, errs)
 		}
 	}
 	fmt.Fprintf(errs, "sekisho-console: there is no command %q\n\n", args[0])
@@ -107,7 +126,7 @@ func usage(w io.Writer) {
 	fmt.Fprintln(w, "usage: sekisho-console COMMAND [flags]")
 	fmt.Fprintln(w)
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.about)
+		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.about)
 	}
 	fmt.Fprintln(w, "\nsekisho-console COMMAND --help tells the flags.")
 }

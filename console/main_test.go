@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,7 +26,7 @@ import (
 func words(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
-	code = run(t.Context(), args, &o, &e)
+	code = run(t.Context(), args, strings.NewReader(""), &o, &e)
 	return code, o.String(), e.String()
 }
 
@@ -69,11 +71,11 @@ func TestATokenIsPrintedOnceWithTheReadyCommand(t *testing.T) {
 	dir := state(t)
 	configure(t, dir, "terminals: :9444\nnames: [console.example]\n")
 	code, out, errs := words(t, "token", "--state", dir, "--note", "総務課")
-	want := regexp.MustCompile(`^([A-Z2-7]{26})\n\nsekisho-agent install --server https://console\.example:9444 --token ([A-Z2-7]{26}) --fingerprint [0-9a-f]{64}\n$`)
+	want := regexp.MustCompile(`^([A-Z2-7]{26})\n\nsekisho-agent install --server https://console\.example:9444 --token ([A-Z2-7]{26}) --fingerprint [0-9a-f]{64}\nmsiexec /i sekisho-agent_development_windows_amd64\.msi /qn SERVER=https://console\.example:9444 TOKEN=[A-Z2-7]{26} FINGERPRINT=[0-9a-f]{64}\n$`)
 	if m := want.FindStringSubmatch(out); code != exitOK || m == nil || m[1] != m[2] {
 		t.Fatalf("%d %q %q", code, out, errs)
 	}
-	for _, bad := range [][]string{{"--group", "nowhere"}, {"--valid", "-1h"}, {"--valid", "9000h"}} {
+	for _, bad := range [][]string{{"--group", "nowhere"}, {"--valid", "-1h"}, {"--valid", "9000h"}, {"--uses", "0"}, {"--uses", "1001"}} {
 		if code, out, errs := words(t, append([]string{"token", "--state", dir}, bad...)...); code != exitFault || out != "" || errs == "" {
 			t.Errorf("%v: %d %q %q", bad, code, out, errs)
 		}
@@ -225,7 +227,7 @@ func TestTheConsoleServesBothListenersAndStopsWhenTold(t *testing.T) {
 	configure(t, dir, "people: "+people+"\nterminals: "+terminals+"\nnames: [127.0.0.1]\n")
 	ctx, stop := context.WithCancel(t.Context())
 	out, ended := lines{make(chan string, 100)}, make(chan int, 1)
-	go func() { ended <- run(ctx, []string{"serve", "--state", dir}, out, out) }()
+	go func() { ended <- run(ctx, []string{"serve", "--state", dir}, strings.NewReader(""), out, out) }()
 	greeting := <-out.to
 	link, err := os.ReadFile(filepath.Join(dir, setupFile))
 	if err != nil || !strings.HasPrefix(string(link), "https://"+people+"/setup/") || strings.Contains(greeting, "/setup/") || !strings.Contains(greeting, setupFile) {
@@ -250,6 +252,43 @@ func TestTheConsoleServesBothListenersAndStopsWhenTold(t *testing.T) {
 	for _, secret := range []string{"policy.key", setupFile} {
 		forOneself(t, filepath.Join(dir, secret))
 	}
+}
+
+func TestALinkThatSetupHasShownOutlivesARestart(t *testing.T) {
+	dir := state(t)
+	_, out, _ := words(t, "setup", "--state", dir)
+	link, _, _ := strings.Cut(out, "\n")
+	_, secret, _ := strings.Cut(link, setupPath)
+	h, err := openAll(t.Context(), call{state: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	now := time.Now()
+	if again, err := h.openSetupLink(t.Context(), now); again != link || err != nil {
+		t.Errorf("it was %q and is %q, %v", link, again, err)
+	}
+	other, err := h.openSetupLink(t.Context(), now.Add(setupLife)) // it is over: another one
+	if err != nil || other == link || !strings.Contains(other, setupPath) {
+		t.Errorf("after its end %q, %v", other, err)
+	}
+	if err := h.db.SetupOpen(t.Context(), sha256.Sum256([]byte(secret)), now); err == nil {
+		t.Error("the link before can be used too")
+	}
+}
+
+func TestTwoWhoOpenANewFolderAtTheSameTimeAgreeOnItsKeys(t *testing.T) {
+	dir := state(t)
+	var all sync.WaitGroup
+	for range 6 {
+		all.Go(func() {
+			var o, e bytes.Buffer
+			if code := run(t.Context(), []string{"token", "--state", dir}, strings.NewReader(""), &o, &e); code != exitOK {
+				t.Errorf("%d %s", code, e.String())
+			}
+		})
+	}
+	all.Wait()
 }
 
 func freePort(t *testing.T) string {

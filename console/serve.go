@@ -29,15 +29,14 @@ const (
 	peopleWrite = 5 * time.Minute // the longest file over the slowest line
 )
 
+// serveManaged runs the console under the system's service manager, or in the foreground.
+func serveManaged(ctx context.Context, c call) error { return managed(ctx, c, serve) }
+
 // serve: folder → database → office → two handlers → two listeners.
 func serve(ctx context.Context, c call) error {
 	log := zerolog.New(c.err).Level(zerolog.InfoLevel).With().Timestamp().Logger()
-	h, err := openHouse(c.state, time.Now)
+	h, err := openAll(ctx, c)
 	if err != nil {
-		return err
-	}
-	h.newKeys = c.flags.Lookup("new-keys").Value.String() == "true"
-	if err := h.openDB(ctx); err != nil {
 		return err
 	}
 	defer h.Close()

@@ -17,9 +17,6 @@ func TestTheAuthorityIsTheSameAfterARestart(t *testing.T) {
 	if first.Fingerprint() != second.Fingerprint() || len(first.Fingerprint()) != 64 {
 		t.Fatalf("%s became %s", first.Fingerprint(), second.Fingerprint())
 	}
-	if info, err := os.Stat(filepath.Join(dir, "ca.key")); err != nil || info.Mode().Perm() != 0o600 {
-		t.Fatalf("key's mode %v, %v", info.Mode(), err)
-	}
 }
 
 func TestADamagedOrForeignKeyIsSaidAndNeverReplaced(t *testing.T) {

@@ -135,7 +135,7 @@ type GrantFilter struct {
 	Now      time.Time // the moment that State is about; zero is this one
 }
 
-// Token is a one-time enrolment code; only its hash is kept.
+// Token is an enrolment code, as a rule for one terminal; only its hash is kept.
 type Token struct {
 	ID        int64
 	Hash      [32]byte
@@ -144,8 +144,10 @@ type Token struct {
 	By        string
 	CreatedAt time.Time
 	ExpiresAt time.Time
-	UsedAt    time.Time
-	UsedBy    string // terminal name
+	Uses      int       // terminals that may come with it
+	Used      int       // terminals that came
+	UsedAt    time.Time // the last time
+	UsedBy    string    // name of the terminal that came last
 	RevokedAt time.Time
 }
 
@@ -225,6 +227,7 @@ var _ interface {
 	Grants(ctx context.Context, f GrantFilter) ([]Grant, error)
 	Grant(ctx context.Context, id string) (Grant, error)
 	Tokens(ctx context.Context) ([]Token, error)
+	Token(ctx context.Context, id int64) (Token, []Terminal, error) // with the terminals that came with it
 	Audits(ctx context.Context, before int64, limit int) ([]Audit, error)
 
 	// Changes. Each is one transaction with its audit row; by is the account's name.

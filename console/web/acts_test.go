@@ -202,6 +202,46 @@ func TestAnEnrolmentCodeIsShownOnceWithTheReadyCommandAndWorks(t *testing.T) {
 	}
 }
 
+func TestACodeForARolloutSaysHowManyUntilWhenAndWhoCame(t *testing.T) {
+	s := newSite(t, nil)
+	f := s.fill()
+	b := s.as("1007")
+	a := b.post("/tokens", url.Values{"group": {f.group}, "note": {"一斉導入"}, "uses": {"９"}, "days": {"7"}})
+	code := regexp.MustCompile(`TOKEN=([0-9A-Z-]{19})`).FindStringSubmatch(a.text)
+	if a.StatusCode != http.StatusCreated || code == nil {
+		t.Fatalf("no command: %d", a.StatusCode)
+	}
+	a.wants(t, "msiexec /i sekisho-agent_test_windows_amd64.msi /qn SERVER=https://console.example:8444", `HKLM\SOFTWARE\Policies\Sekisho`, "<b>9台、")
+	s.must(s.db.Enroll(context.Background(), CodeHash(code[1]), store.Terminal{ID: "t-9", Name: "KT-0900"}, store.Certificate{Serial: "900"}, s.now))
+	b.get("/tokens").wants(t, "9台のうち1台が導入済み", "使用中")
+	b.get("/tokens/3").wants(t, "一斉導入", "KT-0900", "/terminals/t-9", "覚えのない端末")
+	b.post("/tokens/3/revoke", url.Values{})
+	if err := s.db.TokenUsable(context.Background(), CodeHash(code[1]), s.now); err == nil {
+		t.Error("a withdrawn code can be used")
+	}
+	b.get("/tokens/3").wants(t, "取消し", "KT-0900")
+	for _, id := range []string{"99", "x"} {
+		if a := b.get("/tokens/" + id); a.StatusCode != http.StatusNotFound {
+			t.Errorf("code %s: %d", id, a.StatusCode)
+		}
+	}
+}
+
+func TestACodeOutOfBoundsIsRefusedBesideItsField(t *testing.T) {
+	s := newSite(t, nil)
+	f := s.fill()
+	b := s.as("1007")
+	for _, bad := range []url.Values{{"uses": {"0"}}, {"uses": {"1001"}}, {"uses": {"many"}}, {"days": {"31"}}, {"days": {"x"}}, {"uses": {"-1"}, "days": {"0"}}} {
+		bad.Set("group", f.group)
+		bad.Set("note", "まちがい")
+		a := b.post("/tokens", bad)
+		if a.StatusCode != http.StatusUnprocessableEntity || strings.Contains(a.text, "TOKEN=2") {
+			t.Errorf("%v: %d", bad, a.StatusCode)
+		}
+		a.wants(t, "is-invalid", `value="まちがい"`)
+	}
+}
+
 func TestTheCSVHoldsExactlyTheListAndNoFormulas(t *testing.T) {
 	s := newSite(t, nil)
 	f := s.fill()

@@ -18,7 +18,7 @@ func (f fleet) addresses() []string {
 		"/terminals", "/terminals?only=behind", "/terminals/" + f.counter, "/terminals/" + f.desk, "/terminals/" + f.desk + "/move?group=" + f.group, "/terminals/" + f.desk + "/retire", "/terminals?only=retired",
 		"/carryout", "/carryout?state=running", "/carryout/" + f.grant, "/carryout/" + f.grant + "/revoke", fmt.Sprint("/carryout/new?event=", f.blocked), fmt.Sprint("/carryout/new?event=", f.composite),
 		"/software", "/policy", "/policy/" + f.group, "/policy/" + f.group + "?version=1", "/policy/" + f.group + "/edit", "/policy/" + f.other + "/edit?from=1",
-		"/records", "/search", "/search?q=KT-0123", "/search?q=4C53", "/search?q=nothing", "/tokens", "/accounts", "/account",
+		"/records", "/search", "/search?q=KT-0123", "/search?q=4C53", "/search?q=nothing", "/tokens", "/tokens/1", "/accounts", "/account",
 	}
 }
 

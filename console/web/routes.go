@@ -60,6 +60,7 @@ func routes() []route {
 
 		{Method: "GET", Pattern: "/tokens", Roles: admin, do: (*server).tokens},
 		{Method: "POST", Pattern: "/tokens", Roles: admin, do: (*server).newToken},
+		{Method: "GET", Pattern: "/tokens/{id}", Roles: admin, do: (*server).token},
 		{Method: "POST", Pattern: "/tokens/{id}/revoke", Roles: admin, do: (*server).revokeToken},
 		{Method: "GET", Pattern: "/accounts", Roles: admin, do: (*server).accounts},
 		{Method: "POST", Pattern: "/accounts", Roles: admin, NoAPI: true, do: (*server).putAccount},
