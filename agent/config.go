@@ -24,6 +24,8 @@ type config struct {
 	Token       string `yaml:"token,omitempty"`       // one-time enrolment code
 	TokenFile   string `yaml:"token_file,omitempty"`  // or a file that holds it
 	State       string `yaml:"state,omitempty"`       // state folder
+
+	complaint string // why what a group policy says is not in here
 }
 
 // readConfig reads the file; one that is not there is an agent without a console.

@@ -16,12 +16,13 @@ func installCommand(ctx context.Context, s streams, args []string) error {
 	server := f.String("server", "", "console's `address` for terminals, https://console:8444")
 	token := f.String("token", "", "one-time enrolment `code`")
 	fingerprint := f.String("fingerprint", "", "SHA-256 `fingerprint` of the console's CA")
-	byPackage := f.Bool("package", false, "only remove what an install by hand left in front of a package's files (its scripts use this)")
+	byPackage := f.Bool("package", false, "do only what a package leaves to the program (its scripts use this)")
 	if err := parse(s, f, args, "Installs and starts the service. Nothing is blocked until the console's policy says so."); err != nil {
 		return err
 	}
 	if *byPackage {
-		return unshadow("/")
+		s, end := noted(s, "install", true)
+		return end(prepare(ctx, s, *path, config{Server: *server, Token: *token, Fingerprint: *fingerprint}))
 	}
 	if err := mayInstall(); err != nil {
 		return err
@@ -46,6 +47,28 @@ func installCommand(ctx context.Context, s streams, args []string) error {
 	fmt.Fprintln(s.out, "installed and started; `sekisho-agent status` shows what it sees")
 	arrival{socket: defaultSocket, limit: arrivalLimit, every: arrivalLook}.tell(ctx, s.out)
 	return nil
+}
+
+// prepare does what a package leaves to the program. Without values the configuration stays as it is, also a broken one;
+// what needs the network never keeps a package from its end.
+func prepare(ctx context.Context, s streams, path string, given config) error {
+	if err := preparePackage(s); err != nil || given == (config{}) {
+		return err
+	}
+	before, err := readConfig(path)
+	if err != nil {
+		return err
+	}
+	c := before.with(given.Server, given.Token, given.Fingerprint)
+	if err := c.check(path); err != nil {
+		return err
+	}
+	settled, err := settle(ctx, s, c)
+	if err != nil {
+		fmt.Fprintf(s.err, "this terminal stays with the console it has: %v\n", err)
+		return nil
+	}
+	return settled.write(path)
 }
 
 // settle looks what a code means on a terminal that is enrolled already: at another console it is enrolled again, at the

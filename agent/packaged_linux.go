@@ -28,6 +28,12 @@ func mayReplace() error {
 	return errors.New("cannot install: the agent on this machine is a package's; upgrade the package, or remove it first")
 }
 
+// mayRemove: without its package's scripts the agent is removed as far as it installs by hand; the package stays.
+func mayRemove(bool) error { return nil }
+
+// preparePackage is what dpkg and rpm cannot do for themselves.
+func preparePackage(streams) error { return unshadow("/") }
+
 func runsFrom(path string) bool {
 	self, err := os.Executable()
 	if err != nil {

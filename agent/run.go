@@ -31,7 +31,7 @@ func runCommand(ctx context.Context, s streams, args []string) error {
 	}
 	beModest()
 	woken := make(chan struct{}, 1)
-	o.config, o.log, o.getenv, o.woken = c, newLogger(s.err, *debug), s.getenv, woken
+	o.config, o.log, o.getenv, o.woken = managedConfig(c), newLogger(s.err, *debug), s.getenv, woken
 	return serve(ctx, func(ctx context.Context) error { return guardTerminal(ctx, o) }, woken, o.log)
 }
 

@@ -19,17 +19,22 @@ func uninstallCommand(ctx context.Context, s streams, args []string) error {
 	path := f.String("config", defaultConfig, "configuration `file`")
 	purge := f.Bool("purge", false, "remove configuration, identity and records too")
 	byPackage := f.Bool("package", false, "leave whether the service is enabled to a package's scripts, which use this")
+	by := f.String("by", "", "`who` removes it, for the record")
 	if err := parse(s, f, args, "Opens the gate, lets everything go that was held, and removes the service."); err != nil {
 		return err
 	}
 	if !privileged() {
 		return errors.New("cannot uninstall: only " + superuser + " can")
 	}
+	if err := mayRemove(*byPackage); err != nil {
+		return err
+	}
 	c, err := readConfig(*path)
 	if err != nil && *purge { // else a broken configuration must not keep the gate shut
 		return err
 	}
-	err = undo(ctx, enforceOptions(s), *byPackage)
+	s, end := noted(s, "uninstall", *byPackage)
+	err = end(undo(ctx, s, c, *byPackage, *by))
 	if *purge {
 		err = errors.Join(err, removeState(c.State, *path))
 	}
@@ -41,11 +46,14 @@ func uninstallCommand(ctx context.Context, s streams, args []string) error {
 }
 
 // undo goes on after a failure: half a removal is worse than a complaint.
-func undo(ctx context.Context, o enforce.Options, byPackage bool) error {
-	err := removeService(ctx, byPackage)
-	gate := enforce.NewGate(o)
-	err = errors.Join(err, gate.Open(ctx), gate.Settle(ctx))
-	return errors.Join(err, removeFiles(ctx))
+func undo(ctx context.Context, s streams, c config, byPackage bool, by string) error {
+	stopped := removeService(ctx, byPackage)
+	gate := enforce.NewGate(enforceOptions(s))
+	err := errors.Join(gate.Open(ctx), gate.Settle(ctx), removeFiles(ctx))
+	if stopped == nil { // else the agent may have its journal open
+		farewell{config: c, root: "/", limit: farewellLimit, log: newLogger(s.err, false), out: s.out}.say(ctx, err, by)
+	}
+	return errors.Join(stopped, err)
 }
 
 func enforceOptions(s streams) enforce.Options {
@@ -58,8 +66,10 @@ func removeState(dir, configPath string) error {
 		return fmt.Errorf("cannot remove state folder %s: it is not named after the agent; remove it by hand", dir)
 	}
 	err := os.RemoveAll(dir)
-	if e := os.Remove(configPath); e != nil && !errors.Is(e, os.ErrNotExist) {
-		err = errors.Join(err, e)
+	for _, path := range []string{configPath, installerLog} {
+		if e := os.Remove(path); e != nil && path != "" && !errors.Is(e, os.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
 	}
 	if folder := filepath.Dir(configPath); ours(filepath.Base(folder)) {
 		_ = os.Remove(folder) // it stays when something is in it

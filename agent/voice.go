@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"slices"
@@ -32,7 +33,7 @@ type voice struct {
 func (v *voice) run(ctx context.Context) {
 	a := v.a
 	if a.config.Server == "" {
-		v.say("cannot reach a console: none is configured")
+		v.say(cmp.Or(a.config.complaint, "cannot reach a console: none is configured"))
 		return
 	}
 	id, ok := v.identity(ctx)
@@ -53,6 +54,7 @@ func (v *voice) run(ctx context.Context) {
 		v.say(err.Error())
 		return
 	}
+	v.say(a.config.complaint) // what kept it from being enrolled is over
 	v.mu.Lock()
 	v.link, v.err, v.terminal = l, "", id.Terminal
 	v.mu.Unlock()
