@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
-// packageKey is written and removed by the MSI; Folder says where it has put the program.
-const packageKey = `SOFTWARE\Sekisho\Agent`
+// packageKey is where the MSI writes AgentFolder, the folder of the program; it goes with the MSI.
+const packageKey = `SOFTWARE\Sekisho`
 
 // packageFolder is "" where no MSI has installed the agent.
 func packageFolder() string {
@@ -21,7 +21,7 @@ func packageFolder() string {
 		return ""
 	}
 	defer k.Close()
-	folder, _, err := k.GetStringValue("Folder")
+	folder, _, err := k.GetStringValue("AgentFolder")
 	if err != nil {
 		return ""
 	}
