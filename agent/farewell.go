@@ -71,7 +71,7 @@ func (f farewell) carry(ctx context.Context, box *outbox.Outbox) {
 	ctx, cancel := context.WithTimeout(ctx, f.limit)
 	defer cancel()
 	if err := f.deliver(ctx, box); err != nil {
-		fmt.Fprintf(f.out, "the console does not know of the removal: %v\n  %d records wait in %s; an agent that is installed here again delivers them\n",
+		fmt.Fprintf(f.out, "the console does not know of the removal: %v\n  %d records are in %s; unless they are purged, an agent that is installed here again delivers them\n",
 			err, box.Len(), f.config.State)
 		return
 	}

@@ -68,7 +68,10 @@ func prepare(ctx context.Context, s streams, path string, given config) error {
 		fmt.Fprintf(s.err, "this terminal stays with the console it has: %v\n", err)
 		return nil
 	}
-	return settled.write(path)
+	if err := settled.write(path); err != nil {
+		return err
+	}
+	return restartRunning(ctx)
 }
 
 // settle looks what a code means on a terminal that is enrolled already: at another console it is enrolled again, at the

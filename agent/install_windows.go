@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+	"unsafe"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/windows"
@@ -26,7 +27,7 @@ func installFiles() error {
 }
 
 // startService makes the service and starts it, or starts the one that is there anew.
-func startService(context.Context) error {
+func startService(ctx context.Context) error {
 	s, err := systemService("")
 	if err != nil {
 		return fmt.Errorf("cannot install: %w", err)
@@ -38,8 +39,8 @@ func startService(context.Context) error {
 	} else {
 		_ = s.Stop() // it may not be running
 	}
-	if err := s.Start(); err != nil {
-		return fmt.Errorf("cannot start the service: %w", err)
+	if err := startAgain(ctx, s); err != nil {
+		return err
 	}
 	for _, w := range tuneService() {
 		fmt.Fprintln(os.Stderr, "sekisho-agent: "+w)
@@ -127,6 +128,10 @@ const resetAfter = 24 * time.Hour
 
 func tuning(s *mgr.Service) []step {
 	return []step{
+		{"quotes around the program's path", func() error { return quotePath(s) }, func() bool {
+			line, err := commandLine(s)
+			return err == nil && quoted(line) == line
+		}},
 		{"recovery actions", func() error { return s.SetRecoveryActions(restarts(), uint32(resetAfter.Seconds())) }, func() bool {
 			have, err := s.RecoveryActions()
 			return err == nil && slices.Equal(have, restarts())
@@ -141,6 +146,32 @@ func tuning(s *mgr.Service) []step {
 		}},
 		{"time before shutdown", func() error { return setPreshutdown(s) }, func() bool { return hasPreshutdown(s) }},
 	}
+}
+
+// quotePath: Windows starts C:\Program.exe for a path with a space that stands without quotes.
+func quotePath(s *mgr.Service) error {
+	line, err := commandLine(s)
+	if err != nil || quoted(line) == line {
+		return err
+	}
+	path, err := windows.UTF16PtrFromString(quoted(line))
+	if err != nil {
+		return err
+	}
+	const same = windows.SERVICE_NO_CHANGE
+	return windows.ChangeServiceConfig(s.Handle, same, same, same, path, nil, nil, nil, nil, nil, nil)
+}
+
+// commandLine asks for nothing else: mgr's Config wants what older systems (and Wine) refuse. 8 KiB is the most there can be
+// (https://learn.microsoft.com/windows/win32/api/winsvc/nf-winsvc-queryserviceconfigw).
+func commandLine(s *mgr.Service) (string, error) {
+	var buffer [8 << 10 / unsafe.Sizeof(uint64(0))]uint64 // aligned for the pointers in it
+	config := (*windows.QUERY_SERVICE_CONFIG)(unsafe.Pointer(&buffer))
+	var need uint32
+	if err := windows.QueryServiceConfig(s.Handle, config, uint32(unsafe.Sizeof(buffer)), &need); err != nil {
+		return "", err
+	}
+	return windows.UTF16PtrToString(config.BinaryPathName), nil
 }
 
 func setDelayed(s *mgr.Service) error {
@@ -167,7 +198,7 @@ func hasPreshutdown(s *mgr.Service) bool {
 }
 
 // restartRunning lets an agent that runs begin anew; one that does not run stays so.
-func restartRunning(context.Context) error {
+func restartRunning(ctx context.Context) error {
 	s, err := systemService("")
 	if err != nil {
 		return fmt.Errorf("cannot restart the agent: %w", err)
@@ -175,5 +206,8 @@ func restartRunning(context.Context) error {
 	if !isRunning(s) {
 		return nil
 	}
-	return s.Restart()
+	if err := s.Stop(); err != nil {
+		return fmt.Errorf("cannot restart the agent: %w", err)
+	}
+	return startAgain(ctx, s)
 }

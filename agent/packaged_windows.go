@@ -54,10 +54,10 @@ func runsFromFolder(folder string) bool {
 // unshadow: nothing that install writes stands in front of an MSI's files.
 func unshadow(string) error { return nil }
 
-// preparePackage is what an MSI cannot do for itself: folders that only administrators can open, and what keeps the
-// service alive.
+// preparePackage is what an MSI cannot do for itself: folders that only administrators can open, our name in the event
+// log, and what keeps the service alive.
 func preparePackage(s streams) error {
-	if err := protectFolders(); err != nil {
+	if err := installFiles(); err != nil {
 		return err
 	}
 	for _, w := range tuneService() {

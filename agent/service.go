@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -86,4 +87,13 @@ func systemService(script string) (service.Service, error) {
 func hasServiceManager() bool {
 	p := service.Platform()
 	return p == "linux-systemd" || p == "windows-service"
+}
+
+// quoted is a service's command line with quotes around a path with spaces; ours ends with the program's name.
+func quoted(line string) string {
+	path, args, found := strings.Cut(line, ".exe")
+	if !found || strings.HasPrefix(line, `"`) || !strings.Contains(path, " ") {
+		return line
+	}
+	return `"` + path + `.exe"` + args
 }

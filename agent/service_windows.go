@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/kardianos/service"
@@ -87,4 +89,19 @@ func (h handler) end(status chan<- svc.Status) (bool, uint32) {
 func isRunning(s service.Service) bool {
 	status, err := s.Status()
 	return err == nil && status == service.StatusRunning
+}
+
+// startAgain: the service manager says "stopped" a moment before the old process is gone, and refuses a start until then.
+func startAgain(ctx context.Context, s service.Service) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*stopLimit)
+	defer cancel()
+	for {
+		err := s.Start()
+		if err == nil || isRunning(s) {
+			return nil
+		}
+		if !pause(ctx, 250*time.Millisecond) {
+			return fmt.Errorf("cannot start the service: %w", err)
+		}
+	}
 }

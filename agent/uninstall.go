@@ -34,9 +34,12 @@ func uninstallCommand(ctx context.Context, s streams, args []string) error {
 		return err
 	}
 	s, end := noted(s, "uninstall", *byPackage)
-	err = end(undo(ctx, s, c, *byPackage, *by))
-	if *purge {
+	err = end(undo(ctx, s, managedConfig(c), *byPackage, *by))
+	if *purge && (err == nil || !*byPackage) { // a package that cannot be removed starts the agent again
 		err = errors.Join(err, removeState(c.State, *path))
+		if *path == defaultConfig && ownFolder != "" {
+			err = errors.Join(err, os.RemoveAll(ownFolder))
+		}
 	}
 	if err != nil {
 		return err
@@ -66,10 +69,8 @@ func removeState(dir, configPath string) error {
 		return fmt.Errorf("cannot remove state folder %s: it is not named after the agent; remove it by hand", dir)
 	}
 	err := os.RemoveAll(dir)
-	for _, path := range []string{configPath, installerLog} {
-		if e := os.Remove(path); e != nil && path != "" && !errors.Is(e, os.ErrNotExist) {
-			err = errors.Join(err, e)
-		}
+	if e := os.Remove(configPath); e != nil && !errors.Is(e, os.ErrNotExist) {
+		err = errors.Join(err, e)
 	}
 	if folder := filepath.Dir(configPath); ours(filepath.Base(folder)) {
 		_ = os.Remove(folder) // it stays when something is in it

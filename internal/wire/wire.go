@@ -107,7 +107,7 @@ const CodeAgain = "again"
 // Kinds of records.
 const (
 	RecordDevice = "device" // Event, Decision, Outcome
-	RecordAgent  = "agent"  // the agent started, stopped, was killed before (Note says which)
+	RecordAgent  = "agent"  // the agent started, stopped, was killed before, was removed (Note says which, and by whom)
 	RecordPolicy = "policy" // a policy revision was applied or refused
 	RecordClock  = "clock"  // the clock was found moved
 	RecordGap    = "gap"    // records were lost on the terminal: Lost says how many
