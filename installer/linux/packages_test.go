@@ -39,7 +39,7 @@ cp -a console/web/dist/. "$0/console/web/dist/" && cp -a console/web/assets/node
 func packed(t *testing.T, source string) string {
 	t.Helper()
 	dir := t.TempDir()
-	cmd := exec.Command(filepath.Join(source, "scripts/package"), "1.2.3~test")
+	cmd := exec.Command(filepath.Join(source, "scripts/package"), "--only", "deb,rpm,tar", "1.2.3~test")
 	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH=1764000000", "SEKISHO_DIST="+dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("cannot package: %v\n%s", err, out)

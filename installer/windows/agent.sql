@@ -3,16 +3,25 @@
 -- The old version goes inside of the transaction: when the new one cannot be installed, the old one comes back.
 UPDATE InstallExecuteSequence SET Sequence=1501 WHERE Action='RemoveExistingProducts'
 
--- wixl places what stands "before" something anew in every run.
-UPDATE InstallExecuteSequence SET Sequence=60 WHERE Action='KeepFolder'
-UPDATE InstallExecuteSequence SET Sequence=61 WHERE Action='AlsoPurge'
+-- The actions stand here because wixl orders them anew in every run. A folder that was chosen at the first install is
+-- kept by the next version (51: set a property).
+INSERT INTO CustomAction (Action, Type, Source, Target) VALUES ('KeepFolder', 51, 'INSTALLDIR', '[OLDFOLDER]')
+INSERT INTO InstallExecuteSequence (Action, Condition, Sequence) VALUES ('KeepFolder', 'OLDFOLDER AND NOT INSTALLDIR', 60)
+INSERT INTO CustomAction (Action, Type, Source, Target) VALUES ('AlsoPurge', 51, 'PURGEWORD', '--purge')
+INSERT INTO InstallExecuteSequence (Action, Condition, Sequence) VALUES ('AlsoPurge', 'PURGE = "1"', 61)
+
+-- What an MSI cannot do: folders that only administrators can open, the configuration, recovery of the service.
+-- 18 a program that was installed, 1024 deferred, 2048 as the system, 8192 no command line in a log: it holds the code.
+INSERT INTO CustomAction (Action, Type, Source, Target) VALUES ('Configure', 11282, 'AgentExe', 'install --package --server "[SERVER]" --token "[TOKEN]" --fingerprint "[FINGERPRINT]"')
+INSERT INTO InstallExecuteSequence (Action, Condition, Sequence) VALUES ('Configure', 'NOT REMOVE', 5801)
+
+-- Opens the gate and tells the console. When the gate cannot be opened the removal fails and the service comes back.
+INSERT INTO CustomAction (Action, Type, Source, Target) VALUES ('Farewell', 3090, 'AgentExe', 'uninstall --package --by "[LogonUser]" [PURGEWORD]')
+INSERT INTO InstallExecuteSequence (Action, Condition, Sequence) VALUES ('Farewell', 'REMOVE = "ALL" AND NOT UPGRADINGPRODUCTCODE', 1901)
 
 -- The same version replaces itself (bit 512): builds between two releases have the same three numbers.
 DELETE FROM Upgrade WHERE ActionProperty='WIX_UPGRADE_DETECTED'
 INSERT INTO Upgrade (UpgradeCode, VersionMax, Attributes, ActionProperty) VALUES ('{2B7C1C53-5B0C-4E0A-9C39-6C9F0D5B7A11}', '@VERSION@', 513, 'WIX_UPGRADE_DETECTED')
-
--- Bit 8192: no command line in a log, it holds the enrolment code.
-UPDATE CustomAction SET Type=11282 WHERE Action='Configure'
 
 -- wixl puts a backslash behind the key.
 UPDATE Registry SET `Key`='SOFTWARE\Sekisho' WHERE Name='AgentFolder'

@@ -1,4 +1,4 @@
-//go:build (lab || wine) && linux
+//go:build (lab || wine || msi) && linux
 
 package flows
 
@@ -257,6 +257,31 @@ func (c *console) terminal(about string, fits func(store.Terminal) bool) (found 
 		return nil
 	})
 	return found
+}
+
+// noGap holds when the console has every record from the first to the newest.
+func (c *console) noGap() {
+	c.t.Helper()
+	eventually(c.t, 30*time.Second, "every record is there", func() error {
+		rows, err := c.db.Events(c.t.Context(), store.EventFilter{Limit: 500})
+		if err != nil {
+			return err
+		}
+		seen, highest := map[uint64]bool{}, uint64(0)
+		for _, row := range rows {
+			seen[uint64(row.Seq)] = true
+			highest = max(highest, uint64(row.Seq))
+			if !row.ChainOK {
+				c.t.Errorf("the chain breaks at %s", brief(row))
+			}
+		}
+		for seq := uint64(1); seq <= highest; seq++ {
+			if !seen[seq] {
+				c.t.Fatalf("record %d of %d is lost", seq, highest)
+			}
+		}
+		return nil
+	})
 }
 
 func freePort(t *testing.T) int {
