@@ -42,7 +42,8 @@ func uninstallCommand(ctx context.Context, s streams, args []string) error {
 
 // undo goes on after a failure: half a removal is worse than a complaint.
 func undo(ctx context.Context, o enforce.Options, byPackage bool) error {
-	err := removeService(ctx, byPackage)
+	err := endUpdates(ctx) // first: a watcher would start the agent again
+	err = errors.Join(err, removeService(ctx, byPackage))
 	gate := enforce.NewGate(o)
 	err = errors.Join(err, gate.Open(ctx), gate.Settle(ctx))
 	return errors.Join(err, removeFiles(ctx))

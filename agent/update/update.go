@@ -107,12 +107,11 @@ func (u *Updater) State() *wire.Update {
 // Reported notes that the console has acknowledged a status of this agent. When it is the version that a watcher waits
 // for, that is its word that it works.
 func (u *Updater) Reported(s wire.Status) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.plan == nil || s.Agent != u.Version || u.plan.Version != u.Version {
+	p := u.underWay()
+	if p == nil || s.Agent != u.Version || p.Version != u.Version {
 		return
 	}
-	if err := u.dir.write(healthyFile, healthy{u.plan.SHA256, u.Now()}); err != nil {
+	if err := u.dir.write(healthyFile, healthy{p.SHA256, u.Now()}); err != nil {
 		u.Log.Error().Err(err).Msg("cannot tell the watcher that this version works")
 	}
 }

@@ -42,3 +42,24 @@ func TestAStreamIntoAFolderThatIsNotThereSaysSo(t *testing.T) {
 		t.Error("nothing was said")
 	}
 }
+
+func TestAPlaceThatIsHeldCanBeTakenLater(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	if err := os.MkdirAll(filepath.Join(path, "full"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Discard()
+	if err := f.Keep(0o600); err == nil {
+		t.Fatal("a folder was replaced")
+	}
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Keep(0o600); err != nil {
+		t.Error(err)
+	}
+}

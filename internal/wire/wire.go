@@ -157,9 +157,10 @@ type Status struct {
 	User     string     `json:"user,omitempty"`
 	Unsent   uint64     `json:"unsent,omitempty"`
 	Devices  []Attached `json:"devices,omitempty"`
-	Faults   []string   `json:"faults,omitempty"` // what the agent cannot do, "cannot …"
-	Codes    []string   `json:"codes,omitempty"`  // a stable word for each of Faults, in their order: Fault… constants
-	Update   *Update    `json:"update,omitempty"` // what became of the newest offer; nil: none was seen
+	Faults   []string   `json:"faults,omitempty"`  // what the agent cannot do, "cannot …"
+	Codes    []string   `json:"codes,omitempty"`   // a stable word for each of Faults, in their order: Fault… constants
+	Updates  bool       `json:"updates,omitempty"` // it takes offers: it was built with release keys
+	Update   *Update    `json:"update,omitempty"`  // what became of the newest offer; nil: none was seen
 }
 
 // Update is how far an offered version has come.
