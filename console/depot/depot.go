@@ -17,9 +17,6 @@ import (
 	"sekisho/internal/seal"
 )
 
-// ErrFull says that there is no room for what came; nothing of it was kept.
-var ErrFull = errors.New("cannot keep the update bundle: the console's disk is full")
-
 // Depot is one folder.
 type Depot struct {
 	dir  string
@@ -83,7 +80,7 @@ func (d *Depot) write(p bundle.Program, body io.Reader) (*durable.File, error) {
 
 func full(err error) error {
 	if errors.Is(err, syscall.ENOSPC) {
-		return fmt.Errorf("%w: %w", ErrFull, err)
+		return fmt.Errorf("%w: %w", bundle.ErrFull, err)
 	}
 	return err
 }

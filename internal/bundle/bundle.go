@@ -33,6 +33,7 @@ var (
 	ErrNotBundle = errors.New("cannot read update bundle: this file is none")
 	ErrCut       = errors.New("cannot read update bundle: it is cut short, copy it again")
 	ErrAltered   = errors.New("cannot accept update bundle: a program in it is not the one that was signed")
+	ErrFull      = errors.New("cannot keep the update bundle: the disk is full") // nothing of it was kept
 	ErrNoKeys    = errors.New("cannot check update bundle: this program was built without release keys")
 )
 
