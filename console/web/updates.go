@@ -413,7 +413,7 @@ func (p *pages) outlooks(f updateFacts, version, ring string) (facts []fact) {
 		if len(names) == 0 && state != updateOffered {
 			continue
 		}
-		text := p.words.say("n.terminals", len(names))
+		text := p.words.say("terminals.count", len(names))
 		if len(names) > 0 {
 			text += ": " + strings.Join(names[:min(len(names), shownNames)], p.words.say("list.comma"))
 		}
