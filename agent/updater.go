@@ -27,7 +27,7 @@ func (a *agent) newUpdater() *update.Updater {
 		Dir: filepath.Join(a.config.State, updateDir), Program: ownProgram(), Version: version,
 		OS: runtime.GOOS, Arch: runtime.GOARCH, Keys: keys,
 		Fetch: a.voice.fetch, Busy: link.Busy, Free: freeSpace, HandOver: handOver,
-		Journal: a.journal.put, Changed: func() { a.guard.post(a.guard.pulse) },
+		Journal: a.put, Changed: func() { a.guard.post(a.guard.pulse) },
 		Log: a.log, Now: a.clock.now, Spread: update.Spread,
 	})
 }
