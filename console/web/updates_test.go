@@ -11,6 +11,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -258,4 +259,23 @@ func between(t *testing.T, text, from, to string) string {
 		t.Fatalf("%q is not on the page", from)
 	}
 	return found
+}
+
+func TestARolledBackUpdateIsAmongTheViolationsInWords(t *testing.T) {
+	s := newSite(t, nil)
+	f := s.fill()
+	s.terminal("t-new", "KT-0200", f.group)
+	j := newJournal()
+	j.add(wire.Record{Kind: wire.RecordAgent, Code: wire.CodeUpdateStarted, At: s.now, Note: "0.1.0 → 0.2.0"})
+	j.add(wire.Record{Kind: wire.RecordAgent, Code: wire.CodeUpdateRolledBack, At: s.now, Note: "0.2.0: the new version died 5 times"})
+	j.add(wire.Record{Kind: wire.RecordAgent, Code: wire.CodeUpdateRefused, At: s.now, Note: "0.0.1: cannot install"})
+	s.send("t-new", j, nil)
+	b := s.as("1007")
+	b.get("/violations?terminal=t-new").wants(t, "エージェントの更新に失敗し、前の版に戻しました", "エージェントの更新を受け付けませんでした")
+	b.get("/terminals/t-new").wants(t, "エージェントの更新を始めました")
+	list, err := s.db.Events(context.Background(), store.EventFilter{Violations: true, Terminal: "t-new"})
+	s.must(err)
+	for _, e := range list {
+		b.get("/violations/"+strconv.FormatInt(e.ID, 10)).wants(t, "エージェント", "0.")
+	}
 }
