@@ -28,7 +28,7 @@ func (a *agent) newUpdater() *update.Updater {
 		OS: runtime.GOOS, Arch: runtime.GOARCH, Keys: keys,
 		Fetch: a.voice.fetch, Busy: link.Busy, Free: freeSpace, HandOver: handOver,
 		Journal: a.put, Changed: func() { a.guard.post(a.guard.pulse) },
-		Log: a.log, Now: a.clock.now, Spread: update.Spread,
+		Log: a.log, Now: a.clock.now,
 	})
 }
 

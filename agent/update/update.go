@@ -19,7 +19,6 @@ import (
 
 // Times of the agent's side.
 const (
-	Spread     = 5 * time.Minute  // within which an office begins to download, each terminal at its own moment
 	firstAgain = 30 * time.Second // after a fault
 	lastAgain  = 15 * time.Minute
 	takeWithin = 5 * time.Minute // in which the watcher has to take a plan
@@ -42,7 +41,6 @@ type Options struct {
 	Changed  func() // State says something else
 	Log      zerolog.Logger
 	Now      func() time.Time
-	Spread   time.Duration
 	Again    time.Duration // first wait after a fault; 0 is half a minute
 	Look     time.Duration // for the watcher's result; 0 is two seconds
 }
@@ -167,7 +165,7 @@ func (u *Updater) attend(ctx context.Context, offer *policy.Update) (planned boo
 		u.settle(result{Offer: offer.Offer, Version: offer.Version, State: wire.UpdateRefused, Code: no.code, Reason: no.Error()})
 		return false
 	}
-	return u.pursue(ctx, offer.Offer, m, p)
+	return u.pursue(ctx, *offer, m, p)
 }
 
 // known gives what became of an offer before.
@@ -199,9 +197,10 @@ func (u *Updater) forget() {
 }
 
 // pursue waits for this terminal's turn, fetches and hands over; it goes on until that works or the offer changes.
-func (u *Updater) pursue(ctx context.Context, offer int64, m bundle.Manifest, p bundle.Program) bool {
+func (u *Updater) pursue(ctx context.Context, o policy.Update, m bundle.Manifest, p bundle.Program) bool {
+	offer := o.Offer
 	u.say(offer, m.Version, wire.UpdateWaiting, "", "")
-	if u.Spread > 0 && !pause(ctx, rand.N(u.Spread)) {
+	if !pause(ctx, rand.N(time.Duration(o.Spread)*time.Second+1)) {
 		return false
 	}
 	for wait := u.Again; ctx.Err() == nil; wait = min(2*wait, lastAgain) {

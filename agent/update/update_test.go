@@ -54,6 +54,9 @@ type office struct {
 	all     sync.WaitGroup
 }
 
+// spread is what the console gives a large ring.
+const spread = 5 * time.Minute
+
 func newOffice(t *testing.T) *office {
 	t.Helper()
 	public, key, err := ed25519.GenerateKey(nil)
@@ -107,7 +110,7 @@ func (o *office) start() {
 			return nil
 		},
 		Journal: func(r wire.Record) { o.mu.Lock(); o.records = append(o.records, r); o.mu.Unlock() },
-		Changed: func() {}, Log: zerolog.Nop(), Now: time.Now, Spread: Spread,
+		Changed: func() {}, Log: zerolog.Nop(), Now: time.Now,
 	})
 	var done sync.WaitGroup
 	done.Go(func() { u.Run(ctx) })
@@ -230,7 +233,7 @@ func (o *office) releaseFor(version, program, system, arch string) *policy.Updat
 	must(o.t, err)
 	e := seal.SignRelease(o.key, raw)
 	o.offers++
-	return &policy.Update{Offer: o.offers, Version: version, Key: e.Key, Manifest: e.Payload, Signature: e.Signature}
+	return &policy.Update{Offer: o.offers, Version: version, Spread: int64(spread.Seconds()), Key: e.Key, Manifest: e.Payload, Signature: e.Signature}
 }
 
 // offered is an administrator's press.
@@ -308,7 +311,7 @@ func TestAnUpdateIsFetchedInstalledAndReported(t *testing.T) {
 		if s := o.state(); s.State != wire.UpdateWaiting {
 			t.Errorf("at once it is %+v", s)
 		}
-		later(Spread + time.Minute)
+		later(spread + time.Minute)
 		o.holds("1.1 good", wire.UpdateInstalled, "", wire.CodeUpdateStarted, wire.CodeUpdateInstalled)
 	})
 }
@@ -320,14 +323,14 @@ func TestAVersionThatDoesNotReportIsRolledBackAfterTenMinutes(t *testing.T) {
 		if s := o.state(); s.State == wire.UpdateRolledBack {
 			t.Errorf("it was not given its time: %+v", s)
 		}
-		later(Spread + time.Minute)
+		later(spread + time.Minute)
 		o.holds("1.0 good", wire.UpdateRolledBack, wire.ReasonSilent, wire.CodeUpdateStarted, wire.CodeUpdateRolledBack)
 		later(24 * time.Hour)
 		if n := o.fetched.Load(); n != 1 {
 			t.Errorf("it was fetched %d times: what was rolled back is not tried again by itself", n)
 		}
 		o.offered(o.release("1.1", "1.1 good"))
-		later(Spread + time.Minute)
+		later(spread + time.Minute)
 		o.holds("1.1 good", wire.UpdateInstalled, "", wire.CodeUpdateStarted, wire.CodeUpdateRolledBack, wire.CodeUpdateStarted, wire.CodeUpdateInstalled)
 	})
 }
@@ -336,7 +339,7 @@ func TestAVersionThatDiesAgainAndAgainIsRolledBackAtOnce(t *testing.T) {
 	for program, words := range map[string]string{"1.1 dying": "died", "1.1 unstartable": "cannot start"} {
 		story(t, func(o *office) {
 			o.offered(o.release("1.1", program))
-			later(Spread + 10*time.Second)
+			later(spread + 10*time.Second)
 			o.holds("1.0 good", wire.UpdateRolledBack, wire.ReasonCrashed, wire.CodeUpdateStarted, wire.CodeUpdateRolledBack)
 			if s := o.state(); !strings.Contains(s.Reason, words) {
 				t.Errorf("%s: %q", program, s.Reason)
@@ -357,10 +360,10 @@ func TestAPowerCutEndsInOneOfTheTwoGoodStates(t *testing.T) {
 			story(t, func(o *office) {
 				o.cutAt = c.at
 				o.offered(o.release("1.1", c.program))
-				later(Spread + 2*time.Second)
+				later(spread + 2*time.Second)
 				o.cut()
 				o.power()
-				later(lastAgain + 2*Spread + ReportWithin + time.Minute)
+				later(lastAgain + 2*spread + ReportWithin + time.Minute)
 				records := o.codes()
 				o.holds(c.ends, c.state, c.code, records...)
 				if records[len(records)-1] != codes[c.state] {
@@ -374,7 +377,7 @@ func TestAPowerCutEndsInOneOfTheTwoGoodStates(t *testing.T) {
 func TestAVersionThatTakesTheMachineDownAgainAndAgainIsRolledBack(t *testing.T) {
 	story(t, func(o *office) {
 		o.offered(o.release("1.1", "1.1 silent"))
-		later(Spread + 2*time.Second)
+		later(spread + 2*time.Second)
 		for range mostStarts {
 			o.cut()
 			o.power()
@@ -448,7 +451,7 @@ func TestADownloadGoesOnWhereItWasCut(t *testing.T) {
 			return io.NopCloser(strings.NewReader(o.wire[hash][at:])), nil
 		})
 		o.offered(o.release("1.1", "1.1 good"))
-		later(Spread + lastAgain)
+		later(spread + lastAgain)
 		if !slices.Equal(from, []int64{0, 3, 3}) {
 			t.Errorf("it was asked for from %v", from)
 		}
@@ -486,7 +489,7 @@ func TestWhatTheConsoleBendsIsNotInstalled(t *testing.T) {
 			return io.NopCloser(strings.NewReader(strings.Repeat("x", len(o.wire[hash])))), nil
 		})
 		o.offered(o.release("1.1", "1.1 good"))
-		later(Spread + 20*time.Second)
+		later(spread + 20*time.Second)
 		if s := o.state(); s.Code != wire.ReasonAltered {
 			t.Errorf("%+v", s)
 		}
@@ -500,7 +503,7 @@ func TestAFullDiskIsSaidBeforeAnythingIsFetched(t *testing.T) {
 	story(t, func(o *office) {
 		o.free.Store(1 << 20)
 		o.offered(o.release("1.1", "1.1 good"))
-		later(Spread + 20*time.Second)
+		later(spread + 20*time.Second)
 		if s := o.state(); s.State != wire.UpdateFailed || s.Code != wire.ReasonDisk || o.fetched.Load() != 0 {
 			t.Errorf("%+v after %d fetches", s, o.fetched.Load())
 		}
@@ -523,7 +526,7 @@ func TestAWatcherThatCannotBeStartedIsSaidAndNotTriedForEver(t *testing.T) {
 func TestAPackageThatComesMeanwhileWins(t *testing.T) {
 	story(t, func(o *office) {
 		o.offered(o.release("1.1", "1.1 silent"))
-		later(Spread + 10*time.Second)
+		later(spread + 10*time.Second)
 		other := o.program() + ".dpkg-new"
 		must(t, os.WriteFile(other, []byte("1.2 good"), 0o755))
 		must(t, os.Rename(other, o.program()))

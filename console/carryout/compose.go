@@ -57,7 +57,7 @@ func offer(p *policy.Policy, o *store.Offered) {
 	}
 	e := o.Update.Envelope
 	p.Schema = policy.SchemaUpdate
-	p.Update = &policy.Update{Offer: o.ID, Version: o.Update.Version, Key: e.Key, Manifest: e.Payload, Signature: e.Signature}
+	p.Update = &policy.Update{Offer: o.ID, Version: o.Update.Version, Spread: int64(o.Spread.Seconds()), Key: e.Key, Manifest: e.Payload, Signature: e.Signature}
 }
 
 // Seal signs a document and gives it as it crosses the wire.

@@ -34,6 +34,7 @@ type Offer struct {
 	ID          int64
 	Ring        string
 	Version     string
+	Spread      time.Duration // within which the ring's terminals begin to fetch
 	By          string
 	At          time.Time
 	WithdrawnBy string // "" while it stands
@@ -43,7 +44,16 @@ type Offer struct {
 // Offered is the offer that counts for one terminal.
 type Offered struct {
 	ID     int64
+	Spread time.Duration
 	Update Update
+}
+
+// spreadMost is how long the last terminals of a large ring wait; a small one does not.
+const spreadMost = 15 * time.Minute
+
+// spreadOf gives each terminal of a ring a second of its own.
+func spreadOf(terminals int) time.Duration {
+	return min(time.Duration(terminals)*time.Second, spreadMost)
 }
 
 const updateColumns = `u.version, u.envelope, u.added_by, u.added_at, u.removed_at`
@@ -140,12 +150,13 @@ func (db *DB) PutOffer(ctx context.Context, ring, version, by string, now time.T
 		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(id), 0) + 1 FROM offers`).Scan(&o.ID); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO offers (id, ring, version, offered_by, offered_at) VALUES ($1, $2, $3, $4, $5)`,
-			o.ID, ring, version, by, ms(now))
-		if err != nil {
+		if woken, err = raiseRing(ctx, tx, ring, now); err != nil {
 			return err
 		}
-		if woken, err = raiseRing(ctx, tx, ring, now); err != nil {
+		o.Spread = spreadOf(len(woken))
+		_, err := tx.ExecContext(ctx, `INSERT INTO offers (id, ring, version, spread, offered_by, offered_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+			o.ID, ring, version, int64(o.Spread.Seconds()), by, ms(now))
+		if err != nil {
 			return err
 		}
 		return note(ctx, tx, now, by, "offer", version, map[string]any{"offer": o.ID, "ring": ring, "terminals": len(woken)})
@@ -188,15 +199,15 @@ func raiseRing(ctx context.Context, tx *sql.Tx, ring string, now time.Time) ([]s
 
 // Offers gives the newest hundred, newest first.
 func (db *DB) Offers(ctx context.Context) ([]Offer, error) {
-	rows, err := db.reader.QueryContext(ctx, `SELECT id, ring, version, offered_by, offered_at, withdrawn_by, withdrawn_at
+	rows, err := db.reader.QueryContext(ctx, `SELECT id, ring, version, spread, offered_by, offered_at, withdrawn_by, withdrawn_at
 		FROM offers ORDER BY id DESC LIMIT 100`)
 	return collect(rows, err, readOffer)
 }
 
 func readOffer(s scanner) (o Offer, err error) {
-	var at, withdrawn int64
-	err = s.Scan(&o.ID, &o.Ring, &o.Version, &o.By, &at, &o.WithdrawnBy, &withdrawn)
-	o.At, o.WithdrawnAt = moment(at), moment(withdrawn)
+	var spread, at, withdrawn int64
+	err = s.Scan(&o.ID, &o.Ring, &o.Version, &spread, &o.By, &at, &o.WithdrawnBy, &withdrawn)
+	o.Spread, o.At, o.WithdrawnAt = time.Duration(spread)*time.Second, moment(at), moment(withdrawn)
 	return o, err
 }
 
@@ -232,15 +243,17 @@ func (db *DB) Pilots(ctx context.Context) (map[string]bool, error) {
 func offered(ctx context.Context, q querier, terminal string) (*Offered, error) {
 	var o Offered
 	var envelope string
-	err := q.QueryRowContext(ctx, `SELECT o.id, u.version, u.envelope FROM offers o JOIN updates u ON u.version = o.version
+	var spread int64
+	err := q.QueryRowContext(ctx, `SELECT o.id, o.spread, u.version, u.envelope FROM offers o JOIN updates u ON u.version = o.version
 		WHERE o.withdrawn_at = 0 AND (o.ring = 'all' OR EXISTS (SELECT 1 FROM pilots p WHERE p.terminal = $1))
-		ORDER BY o.id DESC LIMIT 1`, terminal).Scan(&o.ID, &o.Update.Version, &envelope)
+		ORDER BY o.id DESC LIMIT 1`, terminal).Scan(&o.ID, &spread, &o.Update.Version, &envelope)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
+	o.Spread = time.Duration(spread) * time.Second
 	return &o, o.Update.open(envelope)
 }
 

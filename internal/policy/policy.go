@@ -57,9 +57,10 @@ type Policy struct {
 // Update offers another version of the agent. The console offers; what may run is said by the release's signature alone,
 // which the agent checks with keys that it was built with.
 type Update struct {
-	Offer     int64  `json:"offer"`   // grows with every offer: what failed is tried again only when somebody offers again
-	Version   string `json:"version"` // for people; the manifest's counts
-	Key       string `json:"key"`     // of the release
+	Offer     int64  `json:"offer"`            // grows with every offer: what failed is tried again only when somebody offers again
+	Version   string `json:"version"`          // for people; the manifest's counts
+	Spread    int64  `json:"spread,omitempty"` // seconds: each terminal begins at its own moment within them
+	Key       string `json:"key"`              // of the release
 	Manifest  []byte `json:"manifest"`
 	Signature []byte `json:"signature"`
 }

@@ -20,6 +20,7 @@ const (
 
 	maxRelease   = 32 << 10 // bytes of a signed release manifest
 	maxSignature = 64
+	maxSpread    = 3600
 )
 
 // Problem is what is wrong with one field; Path leads there as in the JSON: removable_media.rules[2].match.class[0].
@@ -76,6 +77,7 @@ func (c *check) update(p *Policy) {
 	c.need(u.Offer > 0, "update.offer", "配布の番号がありません", "the offer has no number")
 	c.need(len(u.Manifest) > 0 && len(u.Manifest) <= maxRelease && len(u.Signature) > 0 && len(u.Signature) <= maxSignature, "update.manifest",
 		"更新の署名付き一覧がないか、長すぎます", "the signed manifest is missing or too long")
+	c.need(u.Spread >= 0 && u.Spread <= maxSpread, "update.spread", "配布の間隔は1時間までにしてください", "the spread must be an hour at most")
 	c.text("update.version", u.Version, maxID)
 	c.text("update.key", u.Key, maxID)
 }

@@ -48,6 +48,7 @@ func TestEveryFaultIsNamedByItsField(t *testing.T) {
 		"schema":                                  func(p *Policy) { p.Schema = Schema + 1 },
 		"update":                                  func(p *Policy) { p.Schema, p.Update = SchemaFirst, offer() },
 		"update.offer":                            func(p *Policy) { p.Update = offer(); p.Update.Offer = 0 },
+		"update.spread":                           func(p *Policy) { p.Update = offer(); p.Update.Spread = 3601 },
 		"update.manifest":                         func(p *Policy) { p.Update = offer(); p.Update.Signature = nil },
 		"update.version":                          func(p *Policy) { p.Update = offer(); p.Update.Version = "1\n2" },
 		"revision":                                func(p *Policy) { p.Revision = -1 },

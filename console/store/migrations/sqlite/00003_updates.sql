@@ -14,6 +14,7 @@ CREATE TABLE offers (
   id           BIGINT PRIMARY KEY,
   ring         TEXT   NOT NULL,
   version      TEXT   NOT NULL REFERENCES updates (version),
+  spread       BIGINT NOT NULL, -- seconds within which the ring's terminals begin
   offered_by   TEXT   NOT NULL,
   offered_at   BIGINT NOT NULL,
   withdrawn_by TEXT   NOT NULL DEFAULT '',
