@@ -123,12 +123,19 @@ func removeUpdateService() error {
 	return s.Delete()
 }
 
-// tidyUpdate removes the watcher's program, which could not remove itself.
+// tidyUpdate removes the watcher's program, which could not remove itself, and what had to be moved aside.
 func tidyUpdate(state string) {
 	if _, err := os.Stat(filepath.Join(state, updateDir, update.PlanFile)); err == nil {
 		return
 	}
 	_ = os.Remove(beforeProgram()) // it may be running still; the next start looks again
+	dir, name := filepath.Split(awayPrefix())
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if err == nil && strings.HasPrefix(e.Name(), name) {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
 }
 
 // agentService is the agent under the service control manager.
@@ -157,15 +164,17 @@ func (a *agentService) Replace(ctx context.Context, swap func() error) error {
 	return swapped
 }
 
+// stopAndWait asks a service to stop, and ends its process when it does not: one that hangs while it starts takes no
+// controls (https://learn.microsoft.com/windows/win32/services/service-control-requests).
 func stopAndWait(ctx context.Context, s *mgr.Service) error {
 	_, _ = s.Control(svc.Stop) // it may not be running
-	for deadline := time.Now().Add(2 * stopLimit); ; {
+	for deadline := time.Now().Add(stopLimit + 5*time.Second); ; {
 		status, err := s.Query()
-		if err == nil && status.State == svc.Stopped {
+		switch {
+		case err == nil && (status.State == svc.Stopped || status.State == svc.StartPending && !alive(status.ProcessId)):
 			return nil
-		}
-		if time.Now().After(deadline) {
-			return errors.Join(errors.New("cannot stop the agent"), err)
+		case time.Now().After(deadline):
+			return errors.Join(endProcess(status.ProcessId), err)
 		}
 		if !pause(ctx, 200*time.Millisecond) {
 			return ctx.Err()
@@ -173,15 +182,50 @@ func stopAndWait(ctx context.Context, s *mgr.Service) error {
 	}
 }
 
-// swapPatiently tries again for a while: a program that has just ended may still be open to a virus scanner.
+// alive says whether a process runs.
+func alive(pid uint32) bool {
+	h, err := windows.OpenProcess(windows.SYNCHRONIZE, false, pid)
+	if err != nil {
+		return false
+	}
+	defer windows.CloseHandle(h)
+	event, err := windows.WaitForSingleObject(h, 0)
+	return err == nil && event == uint32(windows.WAIT_TIMEOUT)
+}
+
+// endProcess ends one and waits until it has ended.
+func endProcess(pid uint32) error {
+	h, err := windows.OpenProcess(windows.PROCESS_TERMINATE|windows.SYNCHRONIZE, false, pid)
+	if err != nil {
+		return fmt.Errorf("cannot stop the agent: %w", err)
+	}
+	defer windows.CloseHandle(h)
+	if err := windows.TerminateProcess(h, 1); err != nil {
+		return fmt.Errorf("cannot stop the agent: %w", err)
+	}
+	_, err = windows.WaitForSingleObject(h, 10_000)
+	return err
+}
+
+// swapPatiently tries again for a while: a program that has just ended may still be open to a virus scanner. One that
+// cannot be replaced can mostly be given another name.
 func swapPatiently(ctx context.Context, swap func() error) (err error) {
-	for deadline := time.Now().Add(stopLimit); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(stopLimit / 3); ; {
 		if err = swap(); err == nil || !pause(ctx, 500*time.Millisecond) {
 			return err
 		}
+		if time.Now().After(deadline) {
+			break
+		}
 	}
-	return err
+	if e := os.Rename(ownProgram(), fmt.Sprintf("%s%d.exe", awayPrefix(), time.Now().UnixNano())); e != nil {
+		return errors.Join(err, e)
+	}
+	return swap()
 }
+
+// awayPrefix begins the names of programs that had to be moved aside.
+func awayPrefix() string { return strings.TrimSuffix(ownProgram(), ".exe") + ".away-" }
 
 // Deaths counts the looks at which the service was found stopped: between a death and its restart pass seconds.
 func (a *agentService) Deaths(context.Context) int {

@@ -249,7 +249,10 @@ func (u *Updater) handOver(ctx context.Context, offer int64, m bundle.Manifest, 
 	if err != nil {
 		return &fault{wire.ReasonHandOver, fmt.Errorf("cannot read the program that is installed: %w", err)}
 	}
-	done, _ := u.known(offer, m.Version)
+	done, known := u.known(offer, m.Version)
+	if !known {
+		done = result{}
+	}
 	next := plan{Offer: offer, Version: m.Version, SHA256: p.SHA256, Size: p.Size, Before: u.Version, BeforeSHA256: before, Phase: phaseStaged, Tries: done.Tries + 1}
 	if err := errors.Join(u.dir.remove(healthyFile), u.dir.write(PlanFile, next)); err != nil {
 		return diskFault(err)

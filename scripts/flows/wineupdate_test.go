@@ -19,7 +19,7 @@ func TestAnUpdateOfAWindowsTerminalIsInstalledAndABadOneIsRolledBack(t *testing.
 	f := newForge(t, "windows", strings.TrimSpace(w.script("overlay")))
 	c := newConsole(t, f.console)
 	w.place(f.agent("1.0"))
-	w.agentDoes(append([]string{"install"}, strings.Fields(c.invite())...)...)
+	w.agentDoes(append([]string{"install"}, strings.Fields(strings.ReplaceAll(c.invite(), "10.0.2.2", "127.0.0.1"))...)...) // the first is where a virtual machine looks
 	w.untilService("RUNNING")
 	c.terminal("first contact", func(t store.Terminal) bool { return t.Status.Agent == "1.0" && t.Status.Updates })
 	before := w.registry()
