@@ -41,10 +41,9 @@ func TestAnUpdateOfAWindowsTerminalIsInstalledAndABadOneIsRolledBack(t *testing.
 	w.watcherGone()
 	w.sameRegistry(before)
 
-	w.does("sc.exe", "stop", "sekisho-agent")
-	w.untilService("STOPPED")
-	w.does("sc.exe", "start", "sekisho-agent") // takes away what the watcher could not: the program it ran from
+	w.script("reboot") // the agent's next start takes away what the watcher could not: what it ran from, and what was held
 	w.untilService("RUNNING")
+	c.updated(time.Minute, "1.1", func(u wire.Update) bool { return u.State == wire.UpdateRolledBack })
 	eventually(t, 30*time.Second, "only one program is left", func() error { return w.onlyTheAgent() })
 }
 
