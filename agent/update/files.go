@@ -105,7 +105,7 @@ func (d folder) write(name string, v any) error {
 
 // read says fs.ErrNotExist when there is none.
 func (d folder) read(name string, v any) error {
-	f, err := os.Open(d.path(name))
+	f, err := open(d.path(name))
 	if err != nil {
 		return err
 	}
@@ -115,6 +115,18 @@ func (d folder) read(name string, v any) error {
 		return fmt.Errorf("cannot read %s: %w", name, err)
 	}
 	return decode(raw, v)
+}
+
+// open tries again where the other one of agent and watcher is replacing the file at this moment, which Windows shows as
+// an error.
+func open(path string) (f *os.File, err error) {
+	for range 10 {
+		if f, err = os.Open(path); err == nil || gone(err) {
+			return f, err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return f, err
 }
 
 func decode(raw []byte, v any) error {

@@ -278,10 +278,10 @@ func (u *Updater) await(ctx context.Context, p plan) {
 		now, err := u.dir.plan()
 		r, known := u.known(p.Offer, p.Version)
 		switch {
-		case known && (err != nil || now.Phase == phaseDone):
+		case known && (gone(err) || err == nil && now.Phase == phaseDone):
 			u.end(r)
 			return
-		case err != nil, now.Phase == phaseStaged && time.Since(begun) > takeWithin:
+		case gone(err), (err != nil || now.Phase == phaseStaged) && time.Since(begun) > takeWithin:
 			u.end(result{Offer: p.Offer, Version: p.Version, State: wire.UpdateFailed, Code: wire.ReasonHandOver, Tries: p.Tries,
 				Reason: "cannot install: the watcher did not take the plan; see the log of the service sekisho-update"})
 			return

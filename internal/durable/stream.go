@@ -27,7 +27,7 @@ func Create(path string) (*File, error) {
 func (f *File) Keep(mode os.FileMode) error {
 	err := f.fill(mode)
 	if err == nil {
-		err = os.Rename(f.Name(), f.path)
+		err = replace(f.Name(), f.path)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot write %s: %w", f.path, err)
