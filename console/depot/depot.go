@@ -97,8 +97,11 @@ func (d *Depot) Open(hash string) (*os.File, error) {
 	return f, nil
 }
 
+// justCame is how long a program stays that no release names yet: somebody may be carrying one in at this moment.
+const justCame = time.Hour
+
 // Clear removes every program that no release in keep names. Whoever reads one at this moment reads it to its end.
-func (d *Depot) Clear(keep []bundle.Manifest) error {
+func (d *Depot) Clear(keep []bundle.Manifest, now time.Time) error {
 	named := map[string]bool{}
 	for _, m := range keep {
 		for _, p := range m.Programs {
@@ -110,9 +113,11 @@ func (d *Depot) Clear(keep []bundle.Manifest) error {
 		return fmt.Errorf("cannot clear updates: %w", err)
 	}
 	for _, e := range entries {
-		if bundle.IsHash(e.Name()) && !named[e.Name()] {
-			err = errors.Join(err, os.Remove(filepath.Join(d.dir, e.Name())))
+		info, gone := e.Info()
+		if gone != nil || !bundle.IsHash(e.Name()) || named[e.Name()] || now.Sub(info.ModTime()) < justCame {
+			continue
 		}
+		err = errors.Join(err, os.Remove(filepath.Join(d.dir, e.Name())))
 	}
 	return err
 }

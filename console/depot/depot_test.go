@@ -111,7 +111,11 @@ func TestWhatNoReleaseNamesIsCleared(t *testing.T) {
 	m, _, err := d.Take(bytes.NewReader(second))
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(d.dir, "note.txt"), nil, 0o600))
-	must(t, d.Clear([]bundle.Manifest{m}))
+	must(t, d.Clear([]bundle.Manifest{m}, time.Now()))
+	if left := d.names(t); len(left) != 4 {
+		t.Errorf("what came just now was cleared: %v", left)
+	}
+	must(t, d.Clear([]bundle.Manifest{m}, time.Now().Add(justCame)))
 	if left := d.names(t); len(left) != 3 {
 		t.Errorf("left is %v, not %v and the note", left, hashes)
 	}

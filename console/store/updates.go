@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"sekisho/internal/bundle"
@@ -103,8 +104,17 @@ func (db *DB) PutUpdate(ctx context.Context, u Update, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		return note(ctx, tx, now, u.By, "update", u.Version, map[string]any{"key": u.Envelope.Key, "programs": u.Manifest.Programs})
+		return note(ctx, tx, now, u.By, "update", u.Version, map[string]any{"key": u.Envelope.Key, "systems": u.systems()})
 	})
+}
+
+// systems names what a release is for.
+func (u Update) systems() string {
+	var list []string
+	for _, p := range u.Manifest.Programs {
+		list = append(list, p.OS+"/"+p.Arch)
+	}
+	return strings.Join(list, " ")
 }
 
 // RemoveUpdate gives the programs of a release free; ErrConflict while it is offered.

@@ -19,7 +19,7 @@ import (
 // Bundles keeps the programs of releases. What Take accepts is verified and whole.
 type Bundles interface {
 	Take(io.Reader) (bundle.Manifest, seal.Envelope, error)
-	Clear(keep []bundle.Manifest) error
+	Clear(keep []bundle.Manifest, now time.Time) error
 }
 
 // uploadLimit is how long a bundle may be on its way to us.
@@ -349,7 +349,7 @@ func (s *server) removeUpdate(r *request) error {
 	for _, u := range left {
 		keep = append(keep, u.Manifest)
 	}
-	if err := s.Bundles.Clear(keep); err != nil { // they take room, and nothing else
+	if err := s.Bundles.Clear(keep, r.now); err != nil { // they take room, and nothing else
 		s.Log.Error().Err(err).Msg("cannot remove the programs of a release")
 	}
 	return seeOther(r, "/updates?done=removed")

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"sekisho/console/store"
 	"sekisho/internal/bundle"
@@ -46,7 +47,7 @@ func (s *shelf) Take(r io.Reader) (bundle.Manifest, seal.Envelope, error) {
 	return b.Manifest, b.Envelope, nil
 }
 
-func (s *shelf) Clear(keep []bundle.Manifest) error {
+func (s *shelf) Clear(keep []bundle.Manifest, _ time.Time) error {
 	s.cleared = append(s.cleared, keep)
 	return nil
 }
