@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -117,16 +116,21 @@ func (d folder) read(name string, v any) error {
 	return decode(raw, v)
 }
 
-// open tries again where the other one of agent and watcher is replacing the file at this moment, which Windows shows as
-// an error.
 func open(path string) (f *os.File, err error) {
+	err = patiently(func() error { f, err = os.Open(path); return err })
+	return f, err
+}
+
+// patiently tries again where the other one of agent and watcher reads or replaces the file at this moment, which
+// Windows shows as an error.
+func patiently(do func() error) (err error) {
 	for range 10 {
-		if f, err = os.Open(path); err == nil || gone(err) {
-			return f, err
+		if err = do(); err == nil || gone(err) {
+			return err
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	return f, err
+	return err
 }
 
 func decode(raw []byte, v any) error {
@@ -149,7 +153,7 @@ func (d folder) plan() (p plan, err error) {
 func (d folder) remove(names ...string) error {
 	var all error
 	for _, name := range names {
-		if err := os.Remove(d.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := patiently(func() error { return os.Remove(d.path(name)) }); err != nil && !gone(err) {
 			all = errors.Join(all, err)
 		}
 	}

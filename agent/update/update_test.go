@@ -564,16 +564,34 @@ func TestADamagedPlanHarmsNobody(t *testing.T) {
 	}
 }
 
-// FuzzPlan: whatever lies in the folder, a watcher that reads it leaves the program of before or of the plan in its place.
+// obedient is a service manager that does what it is told.
+type obedient struct{}
+
+func (obedient) Replace(_ context.Context, swap func() error) error { return swap() }
+func (obedient) Deaths(context.Context) int                         { return 0 }
+
+// FuzzPlan: whatever lies in the folder, the watcher leaves the program of before in its place, or the one that lies ready
+// and has the plan's hash, and never makes up a third.
 func FuzzPlan(f *testing.F) {
-	hash := strings.Repeat("ab", 32)
+	sum := func(text string) string { h := sha256.Sum256([]byte(text)); return hex.EncodeToString(h[:]) }
 	for _, phase := range []string{phaseStaged, phaseSwapped, phaseBack, phaseDone, "x"} {
-		f.Add([]byte(fmt.Sprintf(`{"offer":1,"version":"1.1","sha256":%q,"size":5,"before_sha256":%q,"phase":%q}`, hash, hash, phase)))
+		f.Add([]byte(fmt.Sprintf(`{"offer":1,"version":"1.1","sha256":%q,"size":3,"before_sha256":%q,"phase":%q}`, sum("new"), sum("old"), phase)), false)
+		f.Add([]byte(fmt.Sprintf(`{"offer":1,"version":"1.1","sha256":%q,"size":3,"before_sha256":%q,"phase":%q}`, sum("new"), sum("old"), phase)), true)
 	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		var p plan
-		if decode(raw, &p) == nil && p.check() == nil && !bundle.IsHash(p.SHA256) {
-			t.Fatalf("%+v", p)
+	f.Add([]byte(`{"sha256":"../../x"}`), false)
+	f.Fuzz(func(t *testing.T, raw []byte, swapped bool) {
+		root := t.TempDir()
+		dir, program := filepath.Join(root, "update"), filepath.Join(root, "agent")
+		must(t, folder(dir).make())
+		in := map[bool]string{false: "old", true: "new"}[swapped]
+		for path, text := range map[string]string{program: in, program + ".before": "old", filepath.Join(dir, stagedFile): "new", filepath.Join(dir, PlanFile): string(raw)} {
+			must(t, os.WriteFile(path, []byte(text), 0o755))
+		}
+		w := Watcher{Dir: dir, Program: program, Before: program + ".before", Service: obedient{}, Log: zerolog.Nop(), Now: time.Now, Within: time.Millisecond, Every: time.Millisecond}
+		err := w.Run(t.Context())
+		text, missing := os.ReadFile(program)
+		if missing != nil || string(text) != "old" && string(text) != in {
+			t.Fatalf("in its place is %q (%v) after %v", text, missing, err)
 		}
 	})
 }
