@@ -14,9 +14,6 @@ import (
 // stall is how long a download may bring nothing before it counts as cut off.
 const stall = time.Minute
 
-// ErrGone says that the console does not give this blob to this terminal: the offer was withdrawn, or there is a newer one.
-var ErrGone = errors.New("the console does not give it")
-
 // Busy says how long the console asks to wait before it is asked again; 0 when an error says nothing about it.
 func Busy(err error) time.Duration {
 	var r *refusal
@@ -59,11 +56,7 @@ func blobRefusal(res *http.Response) error {
 	if err != nil {
 		return err
 	}
-	err = refusalOf(res, raw)
-	if res.StatusCode == http.StatusNotFound {
-		err = fmt.Errorf("%w: %w", ErrGone, err)
-	}
-	return err
+	return refusalOf(res, raw)
 }
 
 // blob is an answer that ends when nothing comes any more.
