@@ -128,7 +128,12 @@ func tidyUpdate(state string) {
 	if _, err := os.Stat(filepath.Join(state, updateDir, update.PlanFile)); err == nil {
 		return
 	}
-	_ = os.Remove(beforeProgram()) // it may be running still; the next start looks again
+	removeLeftovers()
+}
+
+// removeLeftovers takes what it can; what still runs or is held is looked at again at the next start.
+func removeLeftovers() {
+	_ = os.Remove(beforeProgram())
 	dir, name := filepath.Split(awayPrefix())
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
@@ -247,6 +252,7 @@ func (a *agentService) Deaths(context.Context) int {
 
 // endUpdates stops the watcher and removes its service and its program.
 func endUpdates(ctx context.Context) error {
+	defer removeLeftovers()
 	m, err := mgr.Connect()
 	if err != nil {
 		return fmt.Errorf("cannot reach the service manager: %w", err)
@@ -257,7 +263,5 @@ func endUpdates(ctx context.Context) error {
 		return nil // there is none
 	}
 	defer s.Close()
-	err = errors.Join(stopAndWait(ctx, s), s.Delete())
-	_ = os.Remove(beforeProgram())
-	return err
+	return errors.Join(stopAndWait(ctx, s), s.Delete())
 }
