@@ -16,6 +16,7 @@ import (
 	"sekisho/agent/local"
 	"sekisho/agent/outbox"
 	"sekisho/agent/sensor"
+	"sekisho/agent/update"
 	"sekisho/internal/durable"
 	"sekisho/internal/policy"
 	"sekisho/internal/wire"
@@ -51,6 +52,7 @@ type agent struct {
 	closeLog   func()
 	identity   link.Identity
 	voice      voice
+	updater    *update.Updater
 }
 
 // guardTerminal runs the agent until ctx ends.
@@ -72,7 +74,8 @@ func (a *agent) open() (*policy.Policy, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make state folder: %w", err)
 	}
-	a.sweep(dir, filepath.Join(dir, "identity"))
+	a.sweep(dir, filepath.Join(dir, "identity"), filepath.Join(dir, updateDir))
+	tidyUpdate(dir)
 	var ended, found string
 	id := bootID(a.root)
 	a.boot, ended = openBoot(dir, id)
@@ -128,15 +131,23 @@ func (a *agent) assemble(first *policy.Policy) {
 	a.teller = &local.Teller{Root: a.root, Log: a.log}
 	a.guard = newGuard(guardOptions{
 		Watch: a.watch, Hand: a.hand, Gate: a.gate,
-		Journal: a.put, Tell: a.teller.Tell, Settled: func(p *policy.Policy) { a.chronicler.lang.Store(p.Language) },
+		Journal: a.put, Tell: a.teller.Tell, Settled: a.settled,
 		Clock: a.clock, Policy: first, Boot: a.boot.Boot,
-		Facts: hostFacts(a.root), Unsent: a.memory.Len,
+		Facts: a.facts(), Unsent: a.memory.Len, Update: func() *wire.Update { return a.updater.State() },
 		User:  func() string { return sensor.User(sensor.Options{Root: a.root}) },
 		Alive: func() { system.say("WATCHDOG=1") }, Watchdog: system.watchdog(),
 		Log: a.log,
 	})
 	a.chronicler.lang.Store(first.Language)
 	a.voice = voice{a: a, first: first.Revision}
+	a.updater = a.newUpdater()
+	a.updater.Offer(first.Update)
+}
+
+// settled passes on what a new policy says to others than the guard.
+func (a *agent) settled(p *policy.Policy) {
+	a.chronicler.lang.Store(p.Language)
+	a.updater.Offer(p.Update)
 }
 
 // run starts everyone and, when ctx ends, stops them in the order in which they depend on each other:
@@ -149,6 +160,7 @@ func (a *agent) run(ctx context.Context) error {
 	others.Go(func() { a.answer(ctx) })
 	others.Go(func() { shed(ctx, a.log) })
 	others.Go(func() { a.listen(ctx) })
+	others.Go(func() { a.updater.Run(ctx) })
 	others.Go(func() {
 		a.guard.status() // answered once the guard is at work
 		supervisor{a.getenv}.say("READY=1\nSTATUS=guarding")

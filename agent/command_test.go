@@ -117,10 +117,11 @@ func TestTheStatusIsATableForPeople(t *testing.T) {
 		},
 		Link: local.Link{Server: "https://console:8444", Enrolled: true, Contact: time.Date(2026, 11, 23, 9, 0, 0, 0, time.Local)},
 	}
+	a.Status.Update = &wire.Update{Version: "1.2", State: wire.UpdateRolledBack, Code: wire.ReasonSilent, Reason: "the new version did not report"}
 	for lang, wants := range map[string][]string{
 		"ja": {"禁止を適用(ポリシー第42版)", "遮断(確認済)", "最終通信日時 2026-11-23 09:00:00", "異常", "4C53", "閉",
-			"USBメモリ等", "媒体の禁止", "観察のみ", "記録をディスクに保存できません", "cannot write the journal: no space", "cannot do what is new"},
-		"en": {"enforce (policy revision 42)", "blocked (verified)", "last contact 2026-11-23 09:00:00", "Fault", "SanDisk Ultra", "shut", "No media", "only observed", "portable device"},
+			"USBメモリ等", "媒体の禁止", "観察のみ", "記録をディスクに保存できません", "cannot write the journal: no space", "cannot do what is new", "更新", "1.2: 前の版に戻しました", "did not report"},
+		"en": {"enforce (policy revision 42)", "blocked (verified)", "last contact 2026-11-23 09:00:00", "Fault", "SanDisk Ultra", "shut", "No media", "only observed", "portable device", "1.2: ROLLED BACK"},
 	} {
 		var out bytes.Buffer
 		showStatus(&out, wordsOf(lang), a)

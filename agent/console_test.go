@@ -69,7 +69,7 @@ func (o *office) open() {
 }
 
 // Document is the policy of a new terminal (agentapi.Documents).
-func (o *office) Document(_ context.Context, terminal string) ([]byte, int64, error) {
+func (o *office) Document(_ context.Context, terminal string, _ int) ([]byte, int64, error) {
 	p := policy.Builtin(policy.ModeAudit)
 	p.Terminal, p.Revision = terminal, 1
 	body, err := json.Marshal(p)

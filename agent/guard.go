@@ -23,6 +23,7 @@ type guardOptions struct {
 	Boot     string
 	Facts    wire.Status          // what does not change while the agent runs
 	Unsent   func() uint64        // records that wait for the console
+	Update   func() *wire.Update  // how far an offered version has come; may be nil
 	User     func() string        // who sits at the terminal
 	Alive    func()               // tells the system's watchdog that the guard makes progress
 	Watchdog time.Duration        // how often Alive is wanted; 0 never

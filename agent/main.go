@@ -14,6 +14,10 @@ import (
 // version is set when a release is built.
 var version = "dev"
 
+// releaseKeys are set when a release is built: the public halves of the keys that sign updates (seal.ReadKeys).
+// Without any this agent takes no update.
+var releaseKeys = ""
+
 // Exit codes of every command.
 const (
 	exitOK     = 0
@@ -47,6 +51,7 @@ func commands() []command {
 		{"status", "show what is attached and what was judged", statusCommand},
 		{"request", "show what to tell the helpdesk about a device that was stopped", requestCommand},
 		{"doctor", "check what could keep the agent from its work", doctorCommand},
+		{"watch-update", "swap in the version that lies ready, and out again unless it reports (what sekisho-update does)", watchCommand},
 		{"version", "print the version", versionCommand},
 	}
 }
@@ -90,7 +95,7 @@ func exitCode(s streams, err error) int {
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "usage: sekisho-agent <command> [flags]; every command has --help")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.what)
+		fmt.Fprintf(w, "  %-12s %s\n", c.name, c.what)
 	}
 }
 

@@ -26,6 +26,9 @@ func (g *guard) status() wire.Status {
 	select {
 	case s := <-answer:
 		s.User, s.Unsent = g.User(), g.Unsent()
+		if g.Update != nil {
+			s.Update = g.Update()
+		}
 		return s
 	case <-g.done:
 		return wire.Status{At: g.Clock.now(), Gate: "none"}

@@ -56,6 +56,12 @@ func showStatus(w io.Writer, t statusWords, a local.Answer) {
 		{t.user, cmp.Or(s.User, "-")},
 		{t.agent, s.Agent + " / " + s.OS + " / " + s.Kernel},
 	}
+	if s.Update != nil {
+		rows = append(rows, []string{t.update, t.updateWords(*s.Update)})
+		if s.Update.Reason != "" {
+			rows = append(rows, []string{"", oneLine(s.Update.Reason)})
+		}
+	}
 	for i, fault := range s.Faults {
 		rows = append(rows, []string{t.fault, t.faultWords(s, i)})
 		if t.faultWords(s, i) != oneLine(fault) {

@@ -50,9 +50,10 @@ func uninstallCommand(ctx context.Context, s streams, args []string) error {
 
 // undo goes on after a failure: half a removal is worse than a complaint.
 func undo(ctx context.Context, s streams, c config, byPackage bool, by string) error {
+	updates := endUpdates(ctx) // first: a watcher would start the agent again
 	stopped := removeService(ctx, byPackage)
 	gate := enforce.NewGate(enforceOptions(s))
-	err := errors.Join(gate.Open(ctx), gate.Settle(ctx), removeFiles(ctx))
+	err := errors.Join(updates, gate.Open(ctx), gate.Settle(ctx), removeFiles(ctx))
 	if stopped == nil { // else the agent may have its journal open
 		farewell{config: c, root: "/", limit: farewellLimit, log: newLogger(s.err, false), out: s.out}.say(ctx, err, by)
 	}

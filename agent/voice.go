@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
+	"io"
 	"os"
 	"slices"
 	"sync"
@@ -46,8 +48,8 @@ func (v *voice) run(ctx context.Context) {
 		Status: a.guard.status, StatusChanged: a.guard.changed,
 		Revision: func() int64 { return v.first },
 		OnPolicy: a.guard.onPolicy, OnRefused: a.guard.onRefused, OnTime: a.guard.onTime,
-		OnWant: v.wanted,
-		Log:    a.log, Now: a.clock.now,
+		OnWant: v.wanted, OnReported: a.updater.Reported,
+		Log: a.log, Now: a.clock.now,
 	})
 	if err != nil {
 		a.log.Error().Err(err).Msg("cannot speak to console")
@@ -67,6 +69,17 @@ func (v *voice) wanted(want []string) error {
 		return v.a.memory.Renew()
 	}
 	return nil
+}
+
+// fetch asks the console for a program that the policy names.
+func (v *voice) fetch(ctx context.Context, hash string, from int64) (io.ReadCloser, error) {
+	v.mu.Lock()
+	l := v.link
+	v.mu.Unlock()
+	if l == nil {
+		return nil, errors.New("there is no connection to a console yet")
+	}
+	return l.Blob(ctx, hash, from)
 }
 
 // identity gives the saved one, or enrols, again and again while there is a code.

@@ -14,6 +14,7 @@ import (
 type statusWords struct {
 	lang                                                      string
 	mode, revision, gate, console, unsent, user, agent, fault string
+	update                                                    string
 	none, until, comma, noAgent, isItRunning, faults, noFault string
 	header                                                    []string
 	connected, never, noConsole, broken                       string
@@ -52,6 +53,10 @@ func (t statusWords) faultWords(s *wire.Status, i int) string {
 	return oneLine(s.Faults[i])
 }
 
+func (t statusWords) updateWords(u wire.Update) string {
+	return oneLine(u.Version) + ": " + t.say("update "+u.State)
+}
+
 func oneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < ' ' }), " ")
 }
@@ -88,7 +93,7 @@ func wordsOf(lang string) statusWords {
 func englishWords() statusWords {
 	return statusWords{
 		lang: "en", mode: "Mode", revision: " (policy revision %d)", gate: "Gate", console: "Console", unsent: "Records not sent",
-		user: "User", agent: "Agent", fault: "Fault", none: "No device is attached.", until: " until %s", comma: ", ",
+		user: "User", agent: "Agent", fault: "Fault", update: "Update", none: "No device is attached.", until: " until %s", comma: ", ",
 		isItRunning: "is the service running? " + askService,
 		faults:      "version %s, faults: %s", noFault: "version %s, no faults",
 		header:    []string{"DEVICE", "KIND", "NAME", "SERIAL", "RESULT", "RULE"},
@@ -98,6 +103,9 @@ func englishWords() statusWords {
 			"gate shut": "shut", "gate open": "open", "gate failed": "FAILED", "gate none": "none",
 			"allowed": "allowed", "blocked": "blocked (verified)", "block_failed": "BLOCK FAILED", "allow_failed": "could not be made to work",
 			"audit": "record only", "observed": "only observed", "detected": "detected only", "pending": "being judged", "removed": "removed",
+			"update waiting": "waiting for its turn", "update downloading": "being fetched", "update installing": "being installed",
+			"update installed": "installed", "update rolled_back": "ROLLED BACK, the version before is at work", "update refused": "REFUSED",
+			"update failed": "failed for now, tried again",
 			"kind portable": "portable device", "kind card": "memory card", "kind disk": "external disk", "kind system": "internal disk",
 			"kind smartcard": "IC card reader", "kind hid": "input device", "kind vendor": "vendor-specific",
 		},
@@ -107,7 +115,7 @@ func englishWords() statusWords {
 func japaneseWords() statusWords {
 	return statusWords{
 		lang: "ja", mode: "動作", revision: "(ポリシー第%d版)", gate: "関門", console: "管理コンソール", unsent: "未送信の記録",
-		user: "利用者", agent: "エージェント", fault: "異常", none: "接続中の装置はありません。", until: "(%s まで)", comma: "、",
+		user: "利用者", agent: "エージェント", fault: "異常", update: "更新", none: "接続中の装置はありません。", until: "(%s まで)", comma: "、",
 		noAgent: "エージェントが答えません", isItRunning: "サービスが動いているか確かめてください: " + askService,
 		faults: "版 %s。異常: %s", noFault: "版 %s。異常はありません",
 		header:    []string{"装置", "種類", "名称", "シリアル番号", "結果", "規則"},
@@ -118,6 +126,8 @@ func japaneseWords() statusWords {
 			"gate shut": "閉", "gate open": "開", "gate failed": "異常", "gate none": "なし",
 			"allowed": "許可", "blocked": "遮断(確認済)", "block_failed": "遮断失敗", "allow_failed": "使用可能にできません",
 			"observed": "観察のみ", "detected": "検知のみ", "pending": "処理中", "removed": "取外し",
+			"update waiting": "順番待ち", "update downloading": "受信中", "update installing": "入替え中", "update installed": "入替え済み",
+			"update rolled_back": "前の版に戻しました", "update refused": "受け付けません", "update failed": "まだできていません。やり直します",
 			"kind storage": "USBメモリ等", "kind portable": "ポータブルデバイス", "kind card": "メモリカード", "kind optical": "光学ディスク",
 			"kind disk": "外付けディスク", "kind system": "内蔵ディスク", "kind keyboard": "キーボード", "kind mouse": "マウス", "kind hid": "入力装置",
 			"kind hub": "ハブ", "kind smartcard": "ICカードリーダー", "kind network": "通信装置", "kind wireless": "無線装置", "kind printer": "プリンター",

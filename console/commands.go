@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"sekisho/console/store"
+	"sekisho/internal/bundle"
+	"sekisho/internal/seal"
 )
 
 // tokenFlags are those of the token command.
@@ -134,4 +136,42 @@ func backup(ctx context.Context, c call) error {
 	}
 	fmt.Fprintf(c.out, "%s\n  the keys are not in it: keep ca.key and policy.key of %s apart\n", path, c.state)
 	return nil
+}
+
+// addUpdate does what the upload on the page does. Nothing is offered by it.
+func addUpdate(ctx context.Context, c call) error {
+	f, err := os.Open(c.args[0])
+	if err != nil {
+		return fmt.Errorf("cannot read update bundle: %w", err)
+	}
+	defer f.Close()
+	h, err := openAll(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	m, e, err := h.depot.Take(f)
+	if err != nil {
+		return hint(err, updateHint(err))
+	}
+	now := time.Now()
+	if err := h.db.PutUpdate(ctx, store.Update{Version: m.Version, Manifest: m, Envelope: e, By: "command line"}, now); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "%s\n  offer it at %s/updates\n", m.Version, h.peopleURL())
+	return nil
+}
+
+func updateHint(err error) string {
+	switch {
+	case errors.Is(err, bundle.ErrNoKeys):
+		return "use a console that was built with the release key"
+	case errors.Is(err, seal.ErrUnknownKey), errors.Is(err, seal.ErrBadSignature):
+		return "ask who gave it to you: it is signed by another key, or was altered"
+	case errors.Is(err, bundle.ErrCut), errors.Is(err, bundle.ErrAltered):
+		return "copy it again from where it comes from"
+	case errors.Is(err, bundle.ErrFull):
+		return "make room on the disk of the state folder"
+	}
+	return "choose the file whose name ends in .skb"
 }

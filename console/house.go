@@ -16,9 +16,11 @@ import (
 	"time"
 
 	"sekisho/console/agentapi"
+	"sekisho/console/depot"
 	"sekisho/console/store"
 	"sekisho/internal/durable"
 	"sekisho/internal/policy"
+	"sekisho/internal/seal"
 )
 
 // setupLife is how long a setup link can be used.
@@ -32,6 +34,7 @@ type house struct {
 	ca     *agentapi.CA
 	key    ed25519.PrivateKey // signs policies
 	db     *store.DB
+	depot  *depot.Depot // programs of releases
 
 	newKeys bool // other keys than the database knows are meant
 }
@@ -88,7 +91,16 @@ func openHouse(state string, now func() time.Time) (*house, error) {
 	if h.key, err = policyKey(h.config.PolicyKey); err != nil {
 		return nil, hint(err, "put the key back from where it is kept; terminals accept no other")
 	}
-	return h, nil
+	h.depot, err = openDepot(state, now())
+	return h, err
+}
+
+func openDepot(state string, now time.Time) (*depot.Depot, error) {
+	keys, err := seal.ReadKeys(releaseKeys)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the release keys that this console was built with: %w", err)
+	}
+	return depot.Open(filepath.Join(state, "updates"), keys, now)
 }
 
 func writable(dir string) error {

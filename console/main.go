@@ -17,6 +17,10 @@ import (
 // version is set by the linker.
 var version = "development"
 
+// releaseKeys are set by the linker: the public halves of the keys that sign updates (seal.ReadKeys). They only let this
+// console refuse a bad bundle early; terminals check with their own.
+var releaseKeys = ""
+
 // Exit codes.
 const (
 	exitOK    = 0
@@ -46,6 +50,7 @@ func commands() []command {
 		{"verify", "", "compute the hash of every record and audit row again, also while the console runs", verify},
 		{"install", "", "make the console a service of Windows, or renew it; a Linux package does that itself", install},
 		{"uninstall", "", "remove the service of Windows; records and keys stay", uninstall},
+		{"update", "FILE", "check a signed update bundle and keep it, so that it can be offered on the page", addUpdate},
 		{"version", "", "print the version", printVersion},
 	}
 }

@@ -46,7 +46,7 @@ func serve(ctx context.Context, c call) error {
 	}
 	office := carryout.New(carryout.Options{DB: h.db, Key: h.key, Zone: h.zone})
 	terminals := agentapi.New(agentapi.Options{
-		DB: h.db, CA: h.ca, Documents: office, PolicyKeys: publicKeys(h.key), Log: log, Now: time.Now,
+		DB: h.db, CA: h.ca, Documents: office, Blobs: h.depot, PolicyKeys: publicKeys(h.key), Log: log, Now: time.Now,
 	})
 	people, err := pages(h, office, log)
 	if err != nil {

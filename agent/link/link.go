@@ -36,6 +36,7 @@ type Options struct {
 	Revision      func() int64              // of the policy in force; 0 is none
 	OnPolicy      func(*policy.Policy)      // a policy that passed every check and is saved
 	OnRefused     func(error)               // a policy that did not, once for each
+	OnReported    func(wire.Status)         // a status that the console has acknowledged
 	OnTime        func(time.Time)           // the console's clock, with every answer
 	OnWant        func(want []string) error // the console asks for more; on wire.WantJournal the queue begins a new journal
 	Log           zerolog.Logger
@@ -93,6 +94,9 @@ func setDefaults(o *Options) {
 	}
 	if o.OnWant == nil {
 		o.OnWant = func([]string) error { return nil }
+	}
+	if o.OnReported == nil {
+		o.OnReported = func(wire.Status) {}
 	}
 	if o.OnTime == nil {
 		o.OnTime = func(time.Time) {}

@@ -61,6 +61,7 @@ type console struct {
 	asked   int             // policy questions
 	tags    []string        // that came with them
 	posted  int
+	blob    http.HandlerFunc
 }
 
 func newConsole(t *testing.T) *console {
@@ -145,6 +146,8 @@ func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.events(w, r)
 	case wire.PathPolicy:
 		c.policy(w, r)
+	case wire.PathBlob + "program":
+		c.blob(w, r)
 	case wire.PathRenew:
 		var req wire.RenewRequest
 		json.NewDecoder(r.Body).Decode(&req)

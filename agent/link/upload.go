@@ -78,6 +78,9 @@ func (u *uploader) once(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	u.reached("upload")
+	if req.Status != nil {
+		u.o.OnReported(*req.Status)
+	}
 	u.news = u.news && !withStatus
 	u.most = min(2*u.most, wire.MaxEntries)
 	return u.acknowledge(req, a)

@@ -5,6 +5,7 @@ package agentapi
 import (
 	"context"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -15,10 +16,16 @@ import (
 	"sekisho/internal/wire"
 )
 
-// Documents composes and signs a terminal's policy. As long as the database says the same, so does Document.
+// Documents composes and signs a terminal's policy. As long as the database says the same, so does Document to who speaks
+// the same version of the protocol.
 type Documents interface {
-	Document(ctx context.Context, terminal string) (payload []byte, revision int64, err error)
+	Document(ctx context.Context, terminal string, version int) (payload []byte, revision int64, err error)
 	Seal(payload []byte) (body []byte, err error)
+}
+
+// Blobs are the programs of releases, by hash.
+type Blobs interface {
+	Open(hash string) (*os.File, error)
 }
 
 // Options is everything an API needs.
@@ -26,6 +33,7 @@ type Options struct {
 	DB         *store.DB
 	CA         *CA
 	Documents  Documents
+	Blobs      Blobs
 	PolicyKeys map[string][]byte // key id -> Ed25519 public key, pinned by terminals at enrolment
 	Log        zerolog.Logger
 	Now        func() time.Time
@@ -45,12 +53,17 @@ type API struct {
 	decode  chan struct{} // batches that are in memory at the same time
 	turns   turns         // of each terminal among them
 	hangs   turns         // policy requests that hang
+	blobs   chan struct{} // programs that are being sent
+	fetches turns         // of each terminal among them
 	release chan struct{} // closed when the console stops
 	once    sync.Once
 }
 
 // maxDecoding bounds memory: so many batches of wire.MaxBody at most are read at the same time.
 const maxDecoding = 16
+
+// maxBlobs bounds what updates take of the line: so many terminals at most download at the same time.
+const maxBlobs = 8
 
 // New builds the handler of the terminals' listener; serve it with CA.TerminalTLS.
 func New(o Options) *API {
@@ -65,11 +78,13 @@ func New(o Options) *API {
 	a.renews = limiter{each: 5, all: 100_000, within: time.Hour}
 	a.outruns = limiter{each: 5, all: 100_000, within: time.Hour} // once, after a restored backup; more is a fault of ours or theirs
 	a.turns.most, a.hangs.most, a.flow.burst = perTerminal, hanging, flowBurst
+	a.blobs, a.fetches.most = make(chan struct{}, maxBlobs), 1
 	a.refused = limiter{each: 60, all: 100_000, within: 10 * time.Minute} // an honest terminal tries again ever more rarely
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+wire.PathEnroll, a.enroll)
 	mux.HandleFunc("POST "+wire.PathEvents, a.known(a.events))
 	mux.HandleFunc("GET "+wire.PathPolicy, a.known(a.policy))
+	mux.HandleFunc("GET "+wire.PathBlob+"{hash}", a.known(a.blob))
 	mux.HandleFunc("POST "+wire.PathRenew, a.known(a.renew))
 	mux.HandleFunc("/", a.nothing)
 	a.mux = mux

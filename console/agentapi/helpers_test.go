@@ -31,7 +31,7 @@ import (
 // plain composes a policy without signing it; how it is signed is tested where it is done.
 type plain struct{ db *store.DB }
 
-func (p plain) Document(ctx context.Context, terminal string) ([]byte, int64, error) {
+func (p plain) Document(ctx context.Context, terminal string, _ int) ([]byte, int64, error) {
 	t, err := p.db.TerminalPolicy(ctx, terminal)
 	if err != nil {
 		return nil, 0, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"time"
 
 	"sekisho/console/store"
@@ -27,11 +28,12 @@ func (a *API) policy(w http.ResponseWriter, r *http.Request, terminal string) {
 	over := time.NewTimer(spread(a.Hold))
 	defer over.Stop()
 	has := wire.ParsePolicyTag(r.Header.Get("If-None-Match"))
+	version := versionOf(r)
 	for seen := int64(-1); ; {
 		want, err := a.DB.Revision(r.Context(), terminal)
 		if err == nil && want != seen {
 			var d document
-			if d, err = a.current(r.Context(), terminal, has); err == nil && !d.known(has) {
+			if d, err = a.current(r.Context(), terminal, version, has); err == nil && !d.known(has) {
 				a.sendPolicy(w, terminal, d)
 				return
 			}
@@ -71,8 +73,8 @@ func (d document) known(has wire.PolicyTag) bool {
 
 // current composes what shall be in force. A terminal that has a revision which this database did not give, or gave to
 // another content, would refuse all changes or never see them: its revision is raised above the one it has.
-func (a *API) current(ctx context.Context, terminal string, has wire.PolicyTag) (document, error) {
-	d, err := a.compose(ctx, terminal)
+func (a *API) current(ctx context.Context, terminal string, version int, has wire.PolicyTag) (document, error) {
+	d, err := a.compose(ctx, terminal, version)
 	if err != nil || d.known(has) || has.Revision < d.tag.Revision {
 		return d, err
 	}
@@ -85,12 +87,20 @@ func (a *API) current(ctx context.Context, terminal string, has wire.PolicyTag) 
 	if err := a.DB.Outrun(ctx, terminal, has, a.Now()); err != nil {
 		return d, err
 	}
-	return a.compose(ctx, terminal)
+	return a.compose(ctx, terminal, version)
 }
 
-func (a *API) compose(ctx context.Context, terminal string) (document, error) {
-	payload, revision, err := a.Documents.Document(ctx, terminal)
+func (a *API) compose(ctx context.Context, terminal string, version int) (document, error) {
+	payload, revision, err := a.Documents.Document(ctx, terminal, version)
 	return document{payload, wire.TagOf(revision, payload)}, err
+}
+
+// versionOf is the protocol's version that a terminal speaks; the first agents are those that do not say it.
+func versionOf(r *http.Request) int {
+	if n, err := strconv.Atoi(r.Header.Get(wire.HeaderVersion)); err == nil && n > 0 {
+		return n
+	}
+	return 1
 }
 
 func (a *API) sendPolicy(w http.ResponseWriter, terminal string, d document) {

@@ -12,6 +12,7 @@ import (
 	"sekisho/console/store"
 	"sekisho/internal/policy"
 	"sekisho/internal/seal"
+	"sekisho/internal/wire"
 )
 
 var now = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
@@ -161,11 +162,11 @@ func TestTheDocumentIsSignedAndLeavesOutWhatHasEnded(t *testing.T) {
 		Grants: []store.Grant{running, ended, revoked},
 	}}
 	o := office(t, d)
-	composed, revision, err := o.Document(t.Context(), "t1")
+	composed, revision, err := o.Document(t.Context(), "t1", wire.Version)
 	if err != nil || revision != 42 {
 		t.Fatal(revision, err)
 	}
-	if again, _, err := o.Document(t.Context(), "t1"); err != nil || !bytes.Equal(again, composed) {
+	if again, _, err := o.Document(t.Context(), "t1", wire.Version); err != nil || !bytes.Equal(again, composed) {
 		t.Fatalf("composed again it is another document: %v", err)
 	}
 	body, err := o.Seal(composed)
@@ -192,7 +193,33 @@ func TestTheDocumentIsSignedAndLeavesOutWhatHasEnded(t *testing.T) {
 
 func TestAPolicyThatATerminalWouldRefuseIsNotSent(t *testing.T) {
 	d := &desk{policy: store.TerminalPolicy{Terminal: store.Terminal{ID: "t1"}}} // no rules
-	if _, _, err := office(t, d).Document(t.Context(), "t1"); err == nil {
+	if _, _, err := office(t, d).Document(t.Context(), "t1", wire.Version); err == nil {
 		t.Fatal("a policy without rules was signed")
 	}
+}
+
+func TestAnUpdateIsOfferedToAgentsThatCanReadItAndChangesNothingForOthers(t *testing.T) {
+	d := &desk{policy: store.TerminalPolicy{
+		RevisedAt: now, Terminal: store.Terminal{ID: "t1", Group: "default", GroupName: "既定", Revision: 42},
+		Policy: store.GroupPolicy{Control: policy.DefaultControl(policy.ModeEnforce)},
+	}}
+	o := office(t, d)
+	without := composed(t, o, wire.Version)
+	d.policy.Update = &store.Offered{ID: 3, Update: store.Update{Version: "1.1", Envelope: seal.Envelope{Key: "k", Payload: []byte("{}"), Signature: []byte("s")}}}
+	if old := composed(t, o, wire.VersionUpdate-1); !bytes.Equal(old, without) || !bytes.Contains(old, []byte(`"schema":1`)) {
+		t.Errorf("an agent of the version before would refuse\n%s", old)
+	}
+	p, err := policy.Parse(composed(t, o, wire.VersionUpdate))
+	if err != nil || p.Update == nil || p.Update.Offer != 3 || p.Update.Version != "1.1" {
+		t.Fatalf("%+v, %v", p, err)
+	}
+}
+
+func composed(t *testing.T, o *Office, version int) []byte {
+	t.Helper()
+	payload, _, err := o.Document(t.Context(), "t1", version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return payload
 }

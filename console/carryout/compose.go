@@ -9,13 +9,14 @@ import (
 	"sekisho/console/store"
 	"sekisho/internal/policy"
 	"sekisho/internal/seal"
+	"sekisho/internal/wire"
 )
 
 // Compose makes one terminal's policy of its group's policy and its own permissions. What had ended when this revision
 // was made is left out.
 func Compose(t store.Terminal, g store.GroupPolicy, grants []store.Grant, clauses map[string]policy.Clause, made time.Time) policy.Policy {
 	p := policy.Policy{
-		Schema: policy.Schema, Terminal: t.ID, Group: t.Group, GroupName: t.GroupName, Revision: t.Revision,
+		Schema: policy.SchemaFirst, Terminal: t.ID, Group: t.Group, GroupName: t.GroupName, Revision: t.Revision,
 		IssuedAt: made.UTC(), RemovableMedia: g.Control, Contact: g.Contact, Clauses: clauses,
 	}
 	for _, r := range grants {
@@ -28,13 +29,17 @@ func Compose(t store.Terminal, g store.GroupPolicy, grants []store.Grant, clause
 
 // Document composes a terminal's policy as Seal wants it, and gives its revision. It has no clock: as long as the database
 // says the same it is the same bytes, so that a terminal and this console can tell whether they have the same.
-// A policy that the terminal would refuse is not sent: what is in force there stays in force.
-func (o *Office) Document(ctx context.Context, terminal string) (payload []byte, revision int64, err error) {
+// A policy that the terminal would refuse is not sent: what is in force there stays in force. An agent that speaks an
+// older version of the protocol gets what it can read.
+func (o *Office) Document(ctx context.Context, terminal string, version int) (payload []byte, revision int64, err error) {
 	from, err := o.DB.TerminalPolicy(ctx, terminal)
 	if err != nil {
 		return nil, 0, fmt.Errorf("cannot compose policy of terminal %s: %w", terminal, err)
 	}
 	p := Compose(from.Terminal, from.Policy, from.Grants, policy.DefaultClauses(), from.RevisedAt)
+	if version >= wire.VersionUpdate {
+		offer(&p, from.Update)
+	}
 	if problems := p.Validate(); len(problems) > 0 {
 		return nil, 0, fmt.Errorf("cannot compose policy of terminal %s: %s: %s", terminal, problems[0].Path, problems[0].Text.EN)
 	}
@@ -42,6 +47,17 @@ func (o *Office) Document(ctx context.Context, terminal string) (payload []byte,
 		return nil, 0, fmt.Errorf("cannot compose policy of terminal %s: %w", terminal, err)
 	}
 	return payload, p.Revision, nil
+}
+
+// offer writes an update into the document. The schema grows only with it: all other documents stay as they were, byte
+// for byte, so that no terminal takes them for another console's.
+func offer(p *policy.Policy, o *store.Offered) {
+	if o == nil {
+		return
+	}
+	e := o.Update.Envelope
+	p.Schema = policy.SchemaUpdate
+	p.Update = &policy.Update{Offer: o.ID, Version: o.Update.Version, Spread: int64(o.Spread.Seconds()), Key: e.Key, Manifest: e.Payload, Signature: e.Signature}
 }
 
 // Seal signs a document and gives it as it crosses the wire.

@@ -17,6 +17,7 @@ type TerminalPolicy struct {
 	RevisedAt time.Time // when its revision was made
 	Policy    GroupPolicy
 	Grants    []Grant // neither revoked nor ended then
+	Update    *Offered
 }
 
 // TerminalPolicy reads it; ErrNotFound for a retired terminal.
@@ -36,7 +37,10 @@ func (db *DB) TerminalPolicy(ctx context.Context, id string) (p TerminalPolicy, 
 		}
 		rows, err := tx.QueryContext(ctx, grantSelect+` WHERE r.terminal = $1 AND r.until_at > $2 AND r.revoked_at = 0
 			ORDER BY r.until_at, r.n LIMIT 1000`, id, at)
-		p.Grants, err = collect(rows, err, readGrant)
+		if p.Grants, err = collect(rows, err, readGrant); err != nil {
+			return err
+		}
+		p.Update, err = offered(ctx, tx, id)
 		return err
 	})
 	return p, err

@@ -203,7 +203,7 @@ func judge(f facts) (severity string, violation bool) {
 }
 
 func judgeOther(f facts) (string, bool) {
-	bad := strings.Contains(f.Code, "fail") || strings.Contains(f.Code, "refused") || strings.Contains(f.Code, "killed")
+	bad := strings.Contains(f.Code, "fail") || strings.Contains(f.Code, "refused") || strings.Contains(f.Code, "killed") || f.Code == wire.CodeUpdateRolledBack
 	switch {
 	case bad && f.Kind == wire.RecordGate:
 		return severeAlarm, true

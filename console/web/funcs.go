@@ -9,6 +9,7 @@ import (
 
 	"sekisho/console/store"
 	"sekisho/internal/policy"
+	"sekisho/internal/wire"
 )
 
 // mark is a state as every page shows it: icon, word, colour.
@@ -26,6 +27,7 @@ func (p *pages) funcs() template.FuncMap {
 		"outcome":  p.outcome,
 		"pill":     func(m mark) mark { m.Pill = true; return m },
 		"handling": p.handling,
+		"update":   p.update,
 		"mark":     func(class, icon, key string) mark { return mark{Class: class, Icon: icon, Word: p.words.say(key)} },
 		"in":       func(t policy.Text) string { return t.In(p.cal.lang) },
 		"long":     p.cal.long,
@@ -74,6 +76,27 @@ func (p *pages) outcome(o policy.Outcome) mark {
 		look = [2]string{"s-na", "na"}
 	}
 	return mark{Class: look[0], Icon: look[1], Word: p.words.word("outcome", orNone(string(o)))}
+}
+
+var updateLooks = map[string][2]string{
+	wire.UpdateInstalled:   {"s-pass", "pass"},
+	wire.UpdateRolledBack:  {"s-failed", "failed"},
+	wire.UpdateRefused:     {"s-fail", "fail"},
+	wire.UpdateFailed:      {"s-fail", "fail"},
+	wire.UpdateWaiting:     {"s-unknown", "clock"},
+	wire.UpdateDownloading: {"s-unknown", "csv"},
+	wire.UpdateInstalling:  {"s-unknown", "clock"},
+	updateOffered:          {"s-unknown", "s0"},
+	updateManual:           {"s-detected", "detected"},
+}
+
+// update is how far a terminal is with an update.
+func (p *pages) update(state string) mark {
+	look, ok := updateLooks[state]
+	if !ok {
+		look = [2]string{"s-na", "na"}
+	}
+	return mark{Class: look[0], Icon: look[1], Word: p.words.word("update", state)}
 }
 
 func orNone(s string) string {

@@ -17,6 +17,7 @@ func (f fleet) addresses() []string {
 		fmt.Sprint("/violations/", f.blocked), fmt.Sprint("/violations/", f.failed), fmt.Sprint("/violations/", f.composite), fmt.Sprint("/violations/", f.audited),
 		"/terminals", "/terminals?only=behind", "/terminals/" + f.counter, "/terminals/" + f.desk, "/terminals/" + f.desk + "/move?group=" + f.group, "/terminals/" + f.desk + "/retire", "/terminals?only=retired",
 		"/carryout", "/carryout?state=running", "/carryout/" + f.grant, "/carryout/" + f.grant + "/revoke", fmt.Sprint("/carryout/new?event=", f.blocked), fmt.Sprint("/carryout/new?event=", f.composite),
+		"/updates", "/updates?only=rolled_back", "/updates/offer?version=0.3.0&ring=all", "/updates/offer?version=0.3.0&ring=pilot", "/updates/offers/1/withdraw",
 		"/software", "/policy", "/policy/" + f.group, "/policy/" + f.group + "?version=1", "/policy/" + f.group + "/edit", "/policy/" + f.other + "/edit?from=1",
 		"/records", "/search", "/search?q=KT-0123", "/search?q=4C53", "/search?q=nothing", "/tokens", "/tokens/1", "/accounts", "/account",
 	}
@@ -24,7 +25,7 @@ func (f fleet) addresses() []string {
 
 // emptyAddresses are the pages that a console without any terminal has.
 var emptyAddresses = []string{
-	"/", "/violations", "/violations?kind=storage", "/terminals", "/terminals?q=x", "/carryout", "/software", "/policy", "/records",
+	"/", "/violations", "/violations?kind=storage", "/terminals", "/terminals?q=x", "/carryout", "/updates", "/software", "/policy", "/records",
 	"/search", "/search?q=x", "/tokens", "/accounts", "/account",
 }
 
@@ -63,7 +64,7 @@ func checkPages(t *testing.T, b *browser, lang string, addresses []string) {
 }
 
 // nakedKey finds a catalogue key that stands where words should.
-var nakedKey = regexp.MustCompile(`>((?:overview|violations?|terminals?|grants?|grant_new|polic(?:y|ies)|edit|records|tokens?|accounts?|search|title|kind|step|evidence|progress|first|chart|ask|later|verified|n)\.[a-z_.]+)<`)
+var nakedKey = regexp.MustCompile(`>((?:overview|violations?|terminals?|grants?|grant_new|polic(?:y|ies)|edit|records|tokens?|accounts?|search|title|kind|step|evidence|progress|first|chart|ask|updates?|ring|later|verified|n)\.[a-z_.]+)<`)
 
 func loadKeys(t *testing.T, lang string) words {
 	t.Helper()

@@ -77,7 +77,7 @@ func (p *pages) factWord(key string, v any) string {
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return p.cal.moment(t)
 	}
-	if key == "mode" || key == "state" || key == "role" {
+	if key == "mode" || key == "state" || key == "role" || key == "ring" {
 		return p.words.word(key, text)
 	}
 	return text

@@ -40,6 +40,15 @@ func routes() []route {
 		{Method: "GET", Pattern: "/terminals/{id}/retire", Roles: admin, do: (*server).askRetire},
 		{Method: "POST", Pattern: "/terminals/{id}/retire", Roles: admin, do: (*server).retireTerminal},
 
+		{Method: "GET", Pattern: "/updates", do: (*server).updates},
+		{Method: "POST", Pattern: uploads, Roles: admin, do: (*server).addUpdate},
+		{Method: "POST", Pattern: "/updates/remove", Roles: admin, do: (*server).removeUpdate},
+		{Method: "GET", Pattern: "/updates/offer", Roles: admin, do: (*server).askOffer},
+		{Method: "POST", Pattern: "/updates/offer", Roles: admin, do: (*server).offerUpdate},
+		{Method: "GET", Pattern: "/updates/offers/{id}/withdraw", Roles: admin, do: (*server).askWithdraw},
+		{Method: "POST", Pattern: "/updates/offers/{id}/withdraw", Roles: admin, do: (*server).withdrawUpdate},
+		{Method: "POST", Pattern: "/updates/ring", Roles: admin, do: (*server).setRing},
+
 		{Method: "GET", Pattern: "/carryout", do: (*server).grants},
 		{Method: "GET", Pattern: "/carryout/new", Roles: hands, do: (*server).newGrant},
 		{Method: "POST", Pattern: "/carryout/new", Roles: hands, do: (*server).giveGrant},

@@ -149,6 +149,7 @@ type terminalPage struct {
 	Faults     []faultView    `json:"faults"`
 	Unsent     uint64         `json:"unsent"`
 	Kernel     string         `json:"kernel,omitempty"`
+	Update     *wire.Update   `json:"update,omitempty"`
 	StatusAt   time.Time      `json:"status_at,omitzero"`
 	Reported   bool           `json:"reported"`
 	GroupIs    groupView      `json:"group_policy"`
@@ -205,7 +206,7 @@ func (s *server) terminal(r *request) error {
 func (s *server) terminalPage(t store.Terminal, r *request) terminalPage {
 	st, p := t.Status, s.pages[r.lang]
 	body := terminalPage{
-		terminalView: s.terminalView(t, r.now), Faults: p.faults(st), Unsent: st.Unsent, Kernel: st.Kernel,
+		terminalView: s.terminalView(t, r.now), Faults: p.faults(st), Unsent: st.Unsent, Kernel: st.Kernel, Update: st.Update,
 		StatusAt: st.At, Reported: !st.At.IsZero(), Devices: []attachedView{},
 	}
 	for _, a := range st.Devices {

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sekisho/console/store"
+	"sekisho/internal/bundle"
 	"sekisho/internal/policy"
 )
 
@@ -27,6 +28,7 @@ type Giver interface {
 type Options struct {
 	DB          *store.DB
 	Carryout    Giver
+	Bundles     Bundles
 	Log         zerolog.Logger
 	Now         func() time.Time
 	Zone        *time.Location // the office's; days and hours on every page
@@ -97,9 +99,16 @@ func (s *server) handler() http.Handler {
 // maxBody is enough for the largest policy form.
 const maxBody = 4 << 20
 
+// uploads is the one address that takes more, after it has looked who sends it.
+const uploads = "/updates"
+
 func limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		most := int64(maxBody)
+		if r.Method == http.MethodPost && r.URL.Path == uploads {
+			most = bundle.MaxSize + maxBody
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, most)
 		next.ServeHTTP(w, r)
 	})
 }

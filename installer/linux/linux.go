@@ -1,5 +1,5 @@
-// Package linux holds the files that make the agent a part of a Linux system: its unit, the units that renew
-// the initramfs, and the hooks that carry the shut gate into it. It never writes them; the agent's install does.
+// Package linux holds the files that make the agent a part of a Linux system: its unit, the one that installs
+// its updates, those that renew the initramfs, and the hooks that carry the shut gate into it. It never writes them; the agent's install does.
 // The gate's udev rules are not among them: they are on a machine only while its policy says enforce.
 package linux
 
@@ -8,6 +8,8 @@ import _ "embed"
 var (
 	//go:embed sekisho-agent.service
 	agentUnit []byte
+	//go:embed sekisho-update.service
+	updateUnit []byte
 	//go:embed sekisho-initramfs.service
 	initramfsUnit []byte
 	//go:embed sekisho-dracut.service
@@ -18,8 +20,11 @@ var (
 	dracutConf []byte
 )
 
-// AgentUnit is the name of the agent's unit.
-const AgentUnit = "sekisho-agent.service"
+// Names of the agent's unit, and of the one that installs its updates.
+const (
+	AgentUnit  = "sekisho-agent.service"
+	UpdateUnit = "sekisho-update.service"
+)
 
 // File is one file to install.
 type File struct {
@@ -37,6 +42,7 @@ func Files() []File {
 		{Path: "/etc/systemd/system/sekisho-initramfs.service", Mode: 0o644, Data: initramfsUnit, Needs: "/etc/initramfs-tools"},
 		{Path: "/etc/dracut.conf.d/90-sekisho.conf", Mode: 0o644, Data: dracutConf, Needs: "/etc/dracut.conf.d"},
 		{Path: "/etc/systemd/system/sekisho-dracut.service", Mode: 0o644, Data: dracutUnit, Needs: "/etc/dracut.conf.d"},
+		{Path: "/etc/systemd/system/" + UpdateUnit, Mode: 0o644, Data: updateUnit},
 		{Path: "/etc/systemd/system/" + AgentUnit, Mode: 0o644, Data: agentUnit},
 	}
 }

@@ -68,7 +68,7 @@ func debContents(t *testing.T, dist string) {
 	agent := one(t, dist, "sekisho-agent_*.deb")
 	has(t, say(t, "dpkg-deb", "-c", agent),
 		"-rwxr-xr-x root/root", "./usr/bin/sekisho-agent", "-rw------- root/root", "./etc/sekisho/agent.yaml",
-		"./usr/lib/systemd/system/sekisho-agent.service", "./usr/share/initramfs-tools/hooks/sekisho", "./usr/share/doc/sekisho-agent/copyright")
+		"./usr/lib/systemd/system/sekisho-agent.service", "./usr/lib/systemd/system/sekisho-update.service", "./usr/share/initramfs-tools/hooks/sekisho", "./usr/share/doc/sekisho-agent/copyright")
 	has(t, say(t, "dpkg-deb", "-I", agent), "libusb-1.0-0", "Version: 1.2.3~test", "conffiles")
 	console := one(t, dist, "sekisho-console_*.deb")
 	has(t, say(t, "dpkg-deb", "-c", console), "./usr/bin/sekisho-console", "./etc/sekisho/console.yaml",
@@ -79,7 +79,7 @@ func debContents(t *testing.T, dist string) {
 }
 
 func rpmContents(t *testing.T, dist string) {
-	has(t, say(t, "rpm", "-qpl", one(t, dist, "sekisho-agent-*.rpm")), "/usr/bin/sekisho-agent", "/usr/lib/dracut/dracut.conf.d/90-sekisho.conf")
+	has(t, say(t, "rpm", "-qpl", one(t, dist, "sekisho-agent-*.rpm")), "/usr/bin/sekisho-agent", "/usr/lib/systemd/system/sekisho-update.service", "/usr/lib/dracut/dracut.conf.d/90-sekisho.conf")
 	has(t, say(t, "rpm", "-qpc", one(t, dist, "sekisho-console-*.rpm")), "/etc/sekisho/console.yaml")
 	if out := say(t, "rpm", "-qpR", one(t, dist, "sekisho-agent-*.rpm")); strings.Contains(out, "libc.so") || strings.Contains(out, "libusb") {
 		t.Errorf("the rpm's agent is not static: %s", out)

@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"agent/outbox":  {"internal/*"},
 	"agent/link":    {"internal/*"},
 	"agent/local":   {"internal/*"},
+	"agent/update":  {"internal/*"},
 
 	"console":          {"console/*", "internal/*"}, // package main: knows everyone
 	"console/agentapi": {"console/store", "internal/*"},
@@ -29,11 +30,13 @@ var mayImport = map[string][]string{
 	"console/report":   {"console/store", "internal/*"},
 	"console/evidence": {"console/store", "internal/*"},
 	"console/notify":   {"internal/*"},
+	"console/depot":    {"internal/*"},
 	"console/store":    {"internal/*"}, // the lowest of the console: its rows are what the others speak of
 
 	"internal/policy":   {}, // the innermost: knows nobody
 	"internal/wire":     {"internal/policy"},
 	"internal/seal":     {},
+	"internal/bundle":   {"internal/seal"},
 	"internal/durable":  {},
 	"internal/sysfs":    {},
 	"internal/osexec":   {},

@@ -8,7 +8,14 @@ import "time"
 // that an older agent could misread.
 //
 //	1  removable media, grants, contact, clauses
-const Schema = 1
+//	2  update; a document without one is still written as 1, byte for byte
+const Schema = 2
+
+// The schemas from which on a document may hold what it says.
+const (
+	SchemaFirst  = 1
+	SchemaUpdate = 2
+)
 
 // Mode says how far a control goes on a terminal.
 type Mode string
@@ -44,6 +51,18 @@ type Policy struct {
 	Contact        Contact           `json:"contact"`
 	Clauses        map[string]Clause `json:"clauses,omitempty"`  // clause id -> words
 	Language       string            `json:"language,omitempty"` // what the user is told in: "ja" (default) or "en"
+	Update         *Update           `json:"update,omitempty"`   // from schema 2 on
+}
+
+// Update offers another version of the agent. The console offers; what may run is said by the release's signature alone,
+// which the agent checks with keys that it was built with.
+type Update struct {
+	Offer     int64  `json:"offer"`            // grows with every offer: what failed is tried again only when somebody offers again
+	Version   string `json:"version"`          // for people; the manifest's counts
+	Spread    int64  `json:"spread,omitempty"` // seconds: each terminal begins at its own moment within them
+	Key       string `json:"key"`              // of the release
+	Manifest  []byte `json:"manifest"`
+	Signature []byte `json:"signature"`
 }
 
 // Control is one thing a policy governs: its mode and its rules, first match wins, the last rule is the default.

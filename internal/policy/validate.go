@@ -17,6 +17,10 @@ const (
 	maxQuote   = 4000 // characters of a clause
 	maxID      = 64
 	maxSerial  = 256 // bytes, as in Device
+
+	maxRelease   = 32 << 10 // bytes of a signed release manifest
+	maxSignature = 64
+	maxSpread    = 3600
 )
 
 // Problem is what is wrong with one field; Path leads there as in the JSON: removable_media.rules[2].match.class[0].
@@ -37,6 +41,7 @@ func (p *Policy) Validate() []Problem {
 	c.control("removable_media", &p.RemovableMedia, p.Clauses)
 	c.grants(p.Grants)
 	c.clauses(p.Clauses)
+	c.update(p)
 	return c.problems
 }
 
@@ -60,6 +65,21 @@ func (c *check) document(p *Policy) {
 	c.text("group_name", p.GroupName, maxText)
 	c.text("contact.name", p.Contact.Name, maxText)
 	c.text("contact.phone", p.Contact.Phone, maxID)
+}
+
+// update looks at the form alone: whether the release may be believed is for who has its keys.
+func (c *check) update(p *Policy) {
+	u := p.Update
+	if u == nil {
+		return
+	}
+	c.need(p.Schema >= SchemaUpdate, "update", "この書式では更新を配布できません", "this schema has no updates")
+	c.need(u.Offer > 0, "update.offer", "配布の番号がありません", "the offer has no number")
+	c.need(len(u.Manifest) > 0 && len(u.Manifest) <= maxRelease && len(u.Signature) > 0 && len(u.Signature) <= maxSignature, "update.manifest",
+		"更新の署名付き一覧がないか、長すぎます", "the signed manifest is missing or too long")
+	c.need(u.Spread >= 0 && u.Spread <= maxSpread, "update.spread", "配布の間隔は1時間までにしてください", "the spread must be an hour at most")
+	c.text("update.version", u.Version, maxID)
+	c.text("update.key", u.Key, maxID)
 }
 
 func (c *check) control(path string, ctl *Control, clauses map[string]Clause) {

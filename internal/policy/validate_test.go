@@ -38,10 +38,19 @@ func TestTheSeedPoliciesHaveNoFaultAndExplainThemselvesInBothLanguages(t *testin
 	}
 }
 
+func offer() *Update {
+	return &Update{Offer: 1, Version: "1.2.3", Key: "k", Manifest: []byte("{}"), Signature: []byte("s")}
+}
+
 func TestEveryFaultIsNamedByItsField(t *testing.T) {
 	last := len(DefaultControl(ModeAudit).Rules) - 1
 	for path, spoil := range map[string]func(*Policy){
 		"schema":                                  func(p *Policy) { p.Schema = Schema + 1 },
+		"update":                                  func(p *Policy) { p.Schema, p.Update = SchemaFirst, offer() },
+		"update.offer":                            func(p *Policy) { p.Update = offer(); p.Update.Offer = 0 },
+		"update.spread":                           func(p *Policy) { p.Update = offer(); p.Update.Spread = 3601 },
+		"update.manifest":                         func(p *Policy) { p.Update = offer(); p.Update.Signature = nil },
+		"update.version":                          func(p *Policy) { p.Update = offer(); p.Update.Version = "1\n2" },
 		"revision":                                func(p *Policy) { p.Revision = -1 },
 		"language":                                func(p *Policy) { p.Language = "fr" },
 		"contact.name":                            func(p *Policy) { p.Contact.Name = "a\nb" },
@@ -162,7 +171,7 @@ func TestParseRefusesWithAReason(t *testing.T) {
 		"a list":                {"[]", "cannot read policy"},
 		"half a document":       {text[:len(text)/2], "cannot read policy"},
 		"two documents":         {text + text, "cannot read policy"},
-		"an unknown field":      {strings.Replace(text, `"schema":1`, `"schema":1,"fancy":true`, 1), `unknown field "fancy"`},
+		"an unknown field":      {strings.Replace(text, `"schema":2`, `"schema":2,"fancy":true`, 1), `unknown field "fancy"`},
 		"an unknown condition":  {strings.Replace(text, `"composite":true`, `"composite":true,"moon":"full"`, 1), `unknown field "moon"`},
 		"no rules":              {`{"schema":1,"removable_media":{"mode":"audit","rules":[]}}`, "there are no rules"},
 		"a number as a name":    {`{"schema":1,"group":7}`, "cannot read policy"},
@@ -176,7 +185,7 @@ func TestParseRefusesWithAReason(t *testing.T) {
 }
 
 func TestANewerConsolesPolicyIsCalledNewerAndNotWrong(t *testing.T) {
-	_, err := Parse([]byte(`{"schema":2,"removable_media":{"moon":"full"}}`))
+	_, err := Parse([]byte(`{"schema":3,"removable_media":{"moon":"full"}}`))
 	if !errors.Is(err, ErrNewer) {
 		t.Errorf("%v", err)
 	}

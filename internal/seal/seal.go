@@ -1,13 +1,15 @@
-// Package seal signs policy documents and checks their signatures.
+// Package seal signs policy documents and release manifests and checks their signatures.
 // It never decides what a document may say, and never keeps a key of its own.
 package seal
 
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Envelope is a signed document: the signature is over the exact payload bytes, so nothing is canonicalised.
@@ -17,8 +19,11 @@ type Envelope struct {
 	Signature []byte `json:"signature"`
 }
 
-// policyDomain keeps a policy signature from being taken for another document's.
-const policyDomain = "sekisho policy v1\n"
+// A domain stands before what is signed, so that a signature of one kind of document is never taken for another's.
+const (
+	policyDomain  = "sekisho policy v1\n"
+	releaseDomain = "sekisho release v1\n"
+)
 
 // ErrUnknownKey says that the signer is not one of the pinned keys.
 var ErrUnknownKey = errors.New("cannot check signature: signed by an unknown key")
@@ -33,16 +38,30 @@ func KeyID(pub ed25519.PublicKey) string {
 }
 
 // Sign seals a policy document.
-func Sign(key ed25519.PrivateKey, payload []byte) Envelope {
+func Sign(key ed25519.PrivateKey, payload []byte) Envelope { return sign(policyDomain, key, payload) }
+
+// Open gives a policy document when one of the pinned keys (id -> public key) signed it.
+func Open(keys map[string][]byte, e Envelope) ([]byte, error) { return open(policyDomain, keys, e) }
+
+// SignRelease seals the manifest of a release, with a key that no console has.
+func SignRelease(key ed25519.PrivateKey, manifest []byte) Envelope {
+	return sign(releaseDomain, key, manifest)
+}
+
+// OpenRelease gives the manifest when one of the release keys signed it.
+func OpenRelease(keys map[string][]byte, e Envelope) ([]byte, error) {
+	return open(releaseDomain, keys, e)
+}
+
+func sign(domain string, key ed25519.PrivateKey, payload []byte) Envelope {
 	return Envelope{
 		Key:       KeyID(key.Public().(ed25519.PublicKey)),
 		Payload:   payload,
-		Signature: ed25519.Sign(key, append([]byte(policyDomain), payload...)),
+		Signature: ed25519.Sign(key, append([]byte(domain), payload...)),
 	}
 }
 
-// Open gives the payload when one of the pinned keys (id -> public key) signed it.
-func Open(keys map[string][]byte, e Envelope) ([]byte, error) {
+func open(domain string, keys map[string][]byte, e Envelope) ([]byte, error) {
 	pub, ok := keys[e.Key]
 	if !ok {
 		return nil, ErrUnknownKey
@@ -50,8 +69,24 @@ func Open(keys map[string][]byte, e Envelope) ([]byte, error) {
 	if len(pub) != ed25519.PublicKeySize {
 		return nil, fmt.Errorf("cannot check signature: pinned key %s has %d bytes", e.Key, len(pub))
 	}
-	if !ed25519.Verify(pub, append([]byte(policyDomain), e.Payload...), e.Signature) {
+	if !ed25519.Verify(pub, append([]byte(domain), e.Payload...), e.Signature) {
 		return nil, ErrBadSignature
 	}
 	return e.Payload, nil
+}
+
+// ReadKeys reads public keys as they are built into a program: standard base64 of 32 bytes each, with commas between.
+func ReadKeys(text string) (map[string][]byte, error) {
+	keys := map[string][]byte{}
+	for word := range strings.SplitSeq(text, ",") {
+		if word = strings.TrimSpace(word); word == "" {
+			continue
+		}
+		raw, err := base64.StdEncoding.DecodeString(word)
+		if err != nil || len(raw) != ed25519.PublicKeySize {
+			return nil, fmt.Errorf("cannot read public key %.50q: it must be 32 bytes in base64", word)
+		}
+		keys[KeyID(raw)] = raw
+	}
+	return keys, nil
 }

@@ -3,6 +3,7 @@ package seal
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -116,4 +117,43 @@ func FuzzOpen(f *testing.F) {
 			t.Fatalf("opened %q", got)
 		}
 	})
+}
+
+func TestPublicKeysAreReadAsTheyAreBuiltIn(t *testing.T) {
+	first, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := base64.StdEncoding.EncodeToString(first) + ", " + base64.StdEncoding.EncodeToString(second) + ","
+	keys, err := ReadKeys(text)
+	if err != nil || len(keys) != 2 || !bytes.Equal(keys[KeyID(first)], first) || !bytes.Equal(keys[KeyID(second)], second) {
+		t.Errorf("%v, %v", keys, err)
+	}
+	if keys, err := ReadKeys(""); err != nil || len(keys) != 0 {
+		t.Errorf("none: %v, %v", keys, err)
+	}
+	for _, bad := range []string{"x", "AAAA", text + "AAAA", string(first)} {
+		if _, err := ReadKeys(bad); err == nil {
+			t.Errorf("%q was read", bad)
+		}
+	}
+}
+
+func TestAReleasesSignatureIsNoPolicys(t *testing.T) {
+	public, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := map[string][]byte{KeyID(public): public}
+	release := SignRelease(key, []byte("{}"))
+	if _, err := Open(keys, release); !errors.Is(err, ErrBadSignature) {
+		t.Errorf("as a policy: %v", err)
+	}
+	if _, err := OpenRelease(keys, release); err != nil {
+		t.Error(err)
+	}
 }

@@ -14,7 +14,11 @@ import (
 // Version is the protocol's version. A console serves agents two versions back.
 //
 //	1  enrol, events, policy, renew
-const Version = 1
+//	2  blob, update in the policy document and in the status; who asks as 1 gets documents of schema 1
+const Version = 2
+
+// VersionUpdate is the first version whose agents read a policy document with an update in it.
+const VersionUpdate = 2
 
 // Bounds that both sides keep to. A message beyond them is refused whole.
 const (
@@ -35,6 +39,7 @@ const (
 	PathRenew  = "/agent/v1/renew"
 	PathEvents = "/agent/v1/events"
 	PathPolicy = "/agent/v1/policy"
+	PathBlob   = "/agent/v1/blob/" // and the SHA-256 of what the terminal's policy names; ranges are answered
 )
 
 // EnrollRequest is the first contact. CSR is PKCS#10 DER; only its key is used.
@@ -152,9 +157,56 @@ type Status struct {
 	User     string     `json:"user,omitempty"`
 	Unsent   uint64     `json:"unsent,omitempty"`
 	Devices  []Attached `json:"devices,omitempty"`
-	Faults   []string   `json:"faults,omitempty"` // what the agent cannot do, "cannot …"
-	Codes    []string   `json:"codes,omitempty"`  // a stable word for each of Faults, in their order: Fault… constants
+	Faults   []string   `json:"faults,omitempty"`  // what the agent cannot do, "cannot …"
+	Codes    []string   `json:"codes,omitempty"`   // a stable word for each of Faults, in their order: Fault… constants
+	Updates  bool       `json:"updates,omitempty"` // it takes offers: it was built with release keys
+	Update   *Update    `json:"update,omitempty"`  // what became of the newest offer; nil: none was seen
 }
+
+// Update is how far an offered version has come.
+type Update struct {
+	Offer   int64     `json:"offer"`
+	Version string    `json:"version"`
+	State   string    `json:"state"`            // Update… constants
+	Code    string    `json:"code,omitempty"`   // why: a stable word, Reason… constants
+	Reason  string    `json:"reason,omitempty"` // why: "cannot …", for who has to search for it
+	At      time.Time `json:"at"`
+}
+
+// States of an update.
+const (
+	UpdateWaiting     = "waiting"     // its turn has not come
+	UpdateDownloading = "downloading" // what is there already is kept over interruptions
+	UpdateInstalling  = "installing"  // the watcher has it: the new version must report within ten minutes
+	UpdateInstalled   = "installed"
+	UpdateRolledBack  = "rolled_back" // the version before is at work again
+	UpdateRefused     = "refused"     // it is not tried again before the next offer
+	UpdateFailed      = "failed"      // for now; it is tried again
+)
+
+// Reasons of an update that was not installed.
+const (
+	ReasonKey       = "key"       // not signed by a release key that this agent was built with
+	ReasonManifest  = "manifest"  // signed, but not understood
+	ReasonSystem    = "system"    // the release has no program for this system
+	ReasonOlder     = "older"     // a newer version is at work
+	ReasonAltered   = "altered"   // what came is not what was signed
+	ReasonNetwork   = "network"   // the console could not be reached, or did not give it
+	ReasonDisk      = "disk"      // it could not be written
+	ReasonHandOver  = "hand_over" // the watcher cannot be started
+	ReasonSilent    = "silent"    // the new version did not report in time
+	ReasonCrashed   = "crashed"   // the new version died again and again
+	ReasonReplaced  = "replaced"  // somebody else put another program into its place
+	ReasonWithdrawn = "withdrawn" // the offer was withdrawn
+)
+
+// Codes of the records about updates, of kind RecordAgent. Note says version and why.
+const (
+	CodeUpdateStarted    = "update_started"
+	CodeUpdateInstalled  = "update_installed"
+	CodeUpdateRolledBack = "update_rolled_back"
+	CodeUpdateRefused    = "update_refused"
+)
 
 // Words for what an agent cannot do; a console says an unknown one as its text.
 const (
