@@ -2,11 +2,9 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/windows"
+	"sekisho/internal/private"
 )
 
 // Who may do what, as security descriptors say it (https://learn.microsoft.com/windows/win32/secauthz/security-descriptor-string-format).
@@ -19,32 +17,8 @@ const readable = onlyAdmins + "(A;OICI;FRFX;;;IU)"
 // protectFolders makes configuration, identity, records and the gate's notes the system's and the administrators' own.
 func protectFolders() error {
 	return errors.Join(
-		protect(filepath.Dir(defaultConfig), onlyAdmins),
-		protect(defaultState, onlyAdmins),
-		protect(filepath.Dir(defaultSocket), readable),
+		private.Folder(filepath.Dir(defaultConfig), onlyAdmins),
+		private.Folder(defaultState, onlyAdmins),
+		private.Folder(filepath.Dir(defaultSocket), readable),
 	)
-}
-
-// protect makes a folder with an explicit descriptor, or sets it on one that is there and on all that is in it.
-func protect(dir, sddl string) error {
-	sd, err := windows.SecurityDescriptorFromString(sddl)
-	if err != nil {
-		return fmt.Errorf("cannot protect %s: %w", dir, err)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("cannot protect %s: %w", dir, err)
-	}
-	owner, _, err := sd.Owner()
-	if err != nil {
-		return fmt.Errorf("cannot protect %s: %w", dir, err)
-	}
-	dacl, _, err := sd.DACL()
-	if err != nil {
-		return fmt.Errorf("cannot protect %s: %w", dir, err)
-	}
-	what := windows.SECURITY_INFORMATION(windows.OWNER_SECURITY_INFORMATION | windows.DACL_SECURITY_INFORMATION | windows.PROTECTED_DACL_SECURITY_INFORMATION)
-	if err := windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, what, owner, nil, dacl, nil); err != nil {
-		return fmt.Errorf("cannot protect %s: %w", dir, err)
-	}
-	return nil
 }

@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"internal/bundle":   {"internal/seal"},
 	"internal/durable":  {},
 	"internal/sysfs":    {},
+	"internal/private":  {},
 	"internal/osexec":   {},
 	"internal/archtest": {},
 
