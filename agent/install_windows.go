@@ -94,26 +94,39 @@ const preshutdown = 20 * time.Second
 
 // tuneService sets what keeps the service alive, one by one, and reads each back. A terminal that takes one of them not
 // is guarded all the same: the words are for the person who installs.
-func tuneService() []string {
-	m, err := mgr.Connect()
-	if err != nil {
-		return []string{"cannot tune the service: " + err.Error()}
-	}
-	defer m.Disconnect()
-	s, err := m.OpenService(serviceName)
-	if err != nil {
-		return []string{"cannot tune the service: " + err.Error()}
-	}
-	defer s.Close()
-	var words []string
-	for _, step := range tuning(s) {
-		if err := step.do(); err != nil {
-			words = append(words, fmt.Sprintf("cannot set %s: %v", step.name, err))
-		} else if !step.stands() {
-			words = append(words, fmt.Sprintf("cannot set %s: Windows did not keep it", step.name))
+func tuneService() (words []string) {
+	err := withService(serviceName, func(s *mgr.Service) error {
+		for _, step := range tuning(s) {
+			if err := step.do(); err != nil {
+				words = append(words, fmt.Sprintf("cannot set %s: %v", step.name, err))
+			} else if !step.stands() {
+				words = append(words, fmt.Sprintf("cannot set %s: Windows did not keep it", step.name))
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		words = append(words, "cannot tune the service: "+err.Error())
 	}
 	return words
+}
+
+// errNoService says that a service cannot be opened, mostly because there is none.
+var errNoService = errors.New("cannot find the service")
+
+// withService opens a service for as long as do takes.
+func withService(name string, do func(*mgr.Service) error) error {
+	m, err := mgr.Connect()
+	if err != nil {
+		return fmt.Errorf("cannot reach the service manager: %w", err)
+	}
+	defer m.Disconnect()
+	s, err := m.OpenService(name)
+	if err != nil {
+		return fmt.Errorf("%w %s: %w", errNoService, name, err)
+	}
+	defer s.Close()
+	return do(s)
 }
 
 // step is one setting of the service: how to set it, and whether it stands.

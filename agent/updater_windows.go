@@ -110,17 +110,11 @@ func untilDone(ctx context.Context, w update.Watcher, log zerolog.Logger) error 
 // removeUpdateService marks the watcher's own service; it is gone when its process has ended
 // (https://learn.microsoft.com/windows/win32/api/winsvc/nf-winsvc-deleteservice).
 func removeUpdateService() error {
-	m, err := mgr.Connect()
-	if err != nil {
-		return err
+	err := withService(updateService, (*mgr.Service).Delete)
+	if errors.Is(err, errNoService) {
+		return nil
 	}
-	defer m.Disconnect()
-	s, err := m.OpenService(updateService)
-	if err != nil {
-		return nil // there is none
-	}
-	defer s.Close()
-	return s.Delete()
+	return err
 }
 
 // tidyUpdate removes the watcher's program, which could not remove itself, and what had to be moved aside.
@@ -149,24 +143,16 @@ type agentService struct{ stopped int }
 // Replace stops the service first: only then can its program's name be given to another file.
 func (a *agentService) Replace(ctx context.Context, swap func() error) error {
 	a.stopped = 0
-	m, err := mgr.Connect()
-	if err != nil {
-		return fmt.Errorf("cannot reach the service manager: %w", err)
-	}
-	defer m.Disconnect()
-	s, err := m.OpenService(serviceName)
-	if err != nil {
-		return fmt.Errorf("cannot find the agent's service: %w", err)
-	}
-	defer s.Close()
-	if err := stopAndWait(ctx, s); err != nil {
-		return err
-	}
-	swapped := swapPatiently(ctx, swap)
-	if err := s.Start(); err != nil && !errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING) {
-		return errors.Join(swapped, fmt.Errorf("cannot start the agent: %w", err))
-	}
-	return swapped
+	return withService(serviceName, func(s *mgr.Service) error {
+		if err := stopAndWait(ctx, s); err != nil {
+			return err
+		}
+		swapped := swapPatiently(ctx, swap)
+		if err := s.Start(); err != nil && !errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING) {
+			return errors.Join(swapped, fmt.Errorf("cannot start the agent: %w", err))
+		}
+		return swapped
+	})
 }
 
 // stopAndWait asks a service to stop, and ends its process when it does not: one that hangs while it starts takes no
@@ -234,34 +220,22 @@ func awayPrefix() string { return strings.TrimSuffix(ownProgram(), ".exe") + ".a
 
 // Deaths counts the looks at which the service was found stopped: between a death and its restart pass seconds.
 func (a *agentService) Deaths(context.Context) int {
-	m, err := mgr.Connect()
-	if err != nil {
-		return a.stopped
-	}
-	defer m.Disconnect()
-	s, err := m.OpenService(serviceName)
-	if err != nil {
-		return a.stopped
-	}
-	defer s.Close()
-	if status, err := s.Query(); err == nil && status.State == svc.Stopped {
-		a.stopped++
-	}
+	_ = withService(serviceName, func(s *mgr.Service) error { // who cannot look counts nothing
+		status, err := s.Query()
+		if err == nil && status.State == svc.Stopped {
+			a.stopped++
+		}
+		return err
+	})
 	return a.stopped
 }
 
 // endUpdates stops the watcher and removes its service and its program.
 func endUpdates(ctx context.Context) error {
 	defer removeLeftovers()
-	m, err := mgr.Connect()
-	if err != nil {
-		return fmt.Errorf("cannot reach the service manager: %w", err)
+	err := withService(updateService, func(s *mgr.Service) error { return errors.Join(stopAndWait(ctx, s), s.Delete()) })
+	if errors.Is(err, errNoService) {
+		return nil
 	}
-	defer m.Disconnect()
-	s, err := m.OpenService(updateService)
-	if err != nil {
-		return nil // there is none
-	}
-	defer s.Close()
-	return errors.Join(stopAndWait(ctx, s), s.Delete())
+	return err
 }

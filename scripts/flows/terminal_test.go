@@ -210,28 +210,3 @@ func (s *scene) withInput() {
 	s.plug(vm.Device{ID: "ccid", Kind: vm.Reader})
 	s.aliveInput()
 }
-
-// noGap holds when the console has every record from the first to the newest.
-func (s *scene) noGap() {
-	s.Helper()
-	eventually(s.T, 30*time.Second, "every record is there", func() error {
-		rows, err := s.db.Events(s.T.Context(), store.EventFilter{Limit: 500})
-		if err != nil {
-			return err
-		}
-		seen, highest := map[uint64]bool{}, uint64(0)
-		for _, row := range rows {
-			seen[uint64(row.Seq)] = true
-			highest = max(highest, uint64(row.Seq))
-			if !row.ChainOK {
-				s.Errorf("the chain breaks at %s", brief(row))
-			}
-		}
-		for seq := uint64(1); seq <= highest; seq++ {
-			if !seen[seq] {
-				s.Fatalf("record %d of %d is lost", seq, highest)
-			}
-		}
-		return nil
-	})
-}
