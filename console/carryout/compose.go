@@ -40,6 +40,9 @@ func (o *Office) Document(ctx context.Context, terminal string, version int) (pa
 	if version >= wire.VersionUpdate {
 		offer(&p, from.Update)
 	}
+	if version >= wire.VersionSoftware {
+		control(&p, from.Policy.Software)
+	}
 	if problems := p.Validate(); len(problems) > 0 {
 		return nil, 0, fmt.Errorf("cannot compose policy of terminal %s: %s: %s", terminal, problems[0].Path, problems[0].Text.EN)
 	}
@@ -58,6 +61,15 @@ func offer(p *policy.Policy, o *store.Offered) {
 	e := o.Update.Envelope
 	p.Schema = policy.SchemaUpdate
 	p.Update = &policy.Update{Offer: o.ID, Version: o.Update.Version, Spread: int64(o.Spread.Seconds()), Key: e.Key, Manifest: e.Payload, Signature: e.Signature}
+}
+
+// control writes the control of software into the document, whose schema grows only with it, as with an update.
+func control(p *policy.Policy, s *policy.Software) {
+	if s == nil {
+		return
+	}
+	p.Schema = policy.SchemaSoftware
+	p.Software = s
 }
 
 // Seal signs a document and gives it as it crosses the wire.

@@ -13,8 +13,9 @@ import (
 
 // groupBody is the part of a group policy that people edit.
 type groupBody struct {
-	Control policy.Control `json:"removable_media"`
-	Contact policy.Contact `json:"contact"`
+	Control  policy.Control   `json:"removable_media"`
+	Contact  policy.Contact   `json:"contact"`
+	Software *policy.Software `json:"software,omitempty"` // nil: programs are not controlled
 }
 
 const groupPolicyColumns = `p.group_id, p.version, p.body, p.reason, p.changed_by, p.changed_at`
@@ -29,7 +30,7 @@ func readGroupPolicy(s scanner) (p GroupPolicy, err error) {
 	if err := json.Unmarshal([]byte(body), &b); err != nil {
 		return p, fmt.Errorf("cannot read policy %s version %d: %w", p.Group, p.Version, err)
 	}
-	p.Control, p.Contact, p.At = b.Control, b.Contact, moment(at)
+	p.Control, p.Contact, p.Software, p.At = b.Control, b.Contact, b.Software, moment(at)
 	return p, nil
 }
 
@@ -75,7 +76,7 @@ func (db *DB) GroupHistory(ctx context.Context, group string) ([]GroupPolicy, er
 // PutGroupPolicy adds a version and raises the wanted revision of every terminal of the group;
 // ErrConflict when basedOn is not the newest version.
 func (db *DB) PutGroupPolicy(ctx context.Context, p GroupPolicy, basedOn int64, now time.Time) (GroupPolicy, error) {
-	body, err := json.Marshal(groupBody{p.Control, p.Contact})
+	body, err := json.Marshal(groupBody{p.Control, p.Contact, p.Software})
 	if err != nil {
 		return GroupPolicy{}, fmt.Errorf("cannot store policy: %w", err)
 	}

@@ -103,13 +103,14 @@ type Group struct {
 
 // GroupPolicy is one version of a group's policy as people edited it.
 type GroupPolicy struct {
-	Group   string
-	Version int64
-	Control policy.Control // removable media
-	Contact policy.Contact
-	Reason  string // why it was changed
-	By      string
-	At      time.Time
+	Group    string
+	Version  int64
+	Control  policy.Control // removable media
+	Contact  policy.Contact
+	Software *policy.Software // nil: programs are not controlled
+	Reason   string           // why it was changed
+	By       string
+	At       time.Time
 }
 
 // Grant is a media use permission with its history.

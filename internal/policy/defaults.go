@@ -5,6 +5,7 @@ const (
 	ClauseMedia    = "P2-4a"  // no removable storage media
 	ClauseCarryOut = "II1-2a" // nothing is carried out but what is listed
 	ClauseNetwork  = "II2-1"  // the LAN is apart from every other network
+	ClauseSoftware = "P2-4b"  // no software is installed
 )
 
 var (
@@ -69,6 +70,10 @@ func DefaultClauses() map[string]Clause {
 		ClauseMedia: {
 			Title: Text{JA: "情報セキュリティ基本方針 2(2)④", EN: "Basic Policy on Information Security 2(2)④"},
 			Quote: "USB メモリ等の外部記憶媒体の接続の禁止",
+		},
+		ClauseSoftware: {
+			Title: Text{JA: "情報セキュリティ基本方針 2(2)④", EN: "Basic Policy on Information Security 2(2)④"},
+			Quote: "ソフトウェアのインストールの禁止",
 		},
 		ClauseCarryOut: {
 			Title: Text{JA: "情報システム等運用管理規程 II(1)②", EN: "Operation Rules for Information Systems II(1)②"},

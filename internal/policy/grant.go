@@ -34,18 +34,26 @@ func (g *Grant) identifies() bool {
 	return g.Serial != "" || (g.Digest != "" && g.Port != "")
 }
 
-// NextChange gives the earliest moment after now at which a grant begins or ends, so that Decide
+// NextChange gives the earliest moment after now at which a grant or a software permission begins or ends, so that Decide
 // may answer differently; zero when there is none. Until then the same device gets the same answer.
 func NextChange(p *Policy, now time.Time) time.Time {
 	var next time.Time
 	if p == nil {
 		return next
 	}
-	for _, g := range p.Grants {
-		for _, t := range [...]time.Time{g.From, g.Until} {
+	sooner := func(times ...time.Time) {
+		for _, t := range times {
 			if t.After(now) && (next.IsZero() || t.Before(next)) {
 				next = t
 			}
+		}
+	}
+	for _, g := range p.Grants {
+		sooner(g.From, g.Until)
+	}
+	if p.Software != nil {
+		for _, t := range p.Software.Permits {
+			sooner(t.From, t.Until)
 		}
 	}
 	return next
@@ -58,5 +66,10 @@ func (p *Policy) WithoutGrants() *Policy {
 	}
 	bare := *p
 	bare.Grants = nil
+	if p.Software != nil {
+		software := *p.Software
+		software.Permits = nil
+		bare.Software = &software
+	}
 	return &bare
 }

@@ -9,18 +9,20 @@ import "time"
 //
 //	1  removable media, grants, contact, clauses
 //	2  update; a document without one is still written as 1, byte for byte
-const Schema = 2
+//	3  software; a document without it is still written as 2 or 1
+const Schema = 3
 
 // The schemas from which on a document may hold what it says.
 const (
-	SchemaFirst  = 1
-	SchemaUpdate = 2
+	SchemaFirst    = 1
+	SchemaUpdate   = 2
+	SchemaSoftware = 3
 )
 
 // Mode says how far a control goes on a terminal.
 type Mode string
 
-// The three modes. A new fleet starts in ModeAudit.
+// The modes of every control. A new fleet starts in ModeAudit.
 const (
 	ModeAudit   Mode = "audit"   // record what would have been done, touch nothing
 	ModeWarn    Mode = "warn"    // as audit, and tell the user
@@ -52,6 +54,7 @@ type Policy struct {
 	Clauses        map[string]Clause `json:"clauses,omitempty"`  // clause id -> words
 	Language       string            `json:"language,omitempty"` // what the user is told in: "ja" (default) or "en"
 	Update         *Update           `json:"update,omitempty"`   // from schema 2 on
+	Software       *Software         `json:"software,omitempty"` // from schema 3 on
 }
 
 // Update offers another version of the agent. The console offers; what may run is said by the release's signature alone,
@@ -159,11 +162,15 @@ func (d Decision) Do() Action {
 	return ActionAllow
 }
 
-// Violation says whether the decision is one an administrator must see.
-func (d Decision) Violation() bool { return d.Action == ActionBlock || d.Action == ActionReport }
+// Violation says whether the decision is one an administrator must see. Who learns judges nothing.
+func (d Decision) Violation() bool {
+	return d.Mode != ModeLearn && (d.Action == ActionBlock || d.Action == ActionReport)
+}
 
 // Tell says whether the user at the terminal is told.
-func (d Decision) Tell() bool { return d.Action == ActionBlock && d.Mode != ModeAudit }
+func (d Decision) Tell() bool {
+	return d.Action == ActionBlock && (d.Mode == ModeWarn || d.Mode == ModeEnforce)
+}
 
 // Outcome is what an act came to.
 type Outcome string
@@ -174,8 +181,11 @@ const (
 	OutcomeBlocked     Outcome = "blocked"
 	OutcomeBlockFailed Outcome = "block_failed" // an alarm
 	OutcomeAllowFailed Outcome = "allow_failed"
-	OutcomeDetected    Outcome = "detected" // a violation that was let through, by rule or by warn mode
-	OutcomeAudit       Outcome = "audit"    // would have been blocked
-	OutcomePending     Outcome = "pending"  // the hand is still at it; a later record tells the end
-	OutcomeRemoved     Outcome = "removed"  // the device is gone
+	OutcomeDetected    Outcome = "detected"    // a violation that was let through, by rule or by warn mode
+	OutcomeAudit       Outcome = "audit"       // would have been blocked
+	OutcomePending     Outcome = "pending"     // the hand is still at it; a later record tells the end
+	OutcomeRemoved     Outcome = "removed"     // the device is gone
+	OutcomeLearnt      Outcome = "learnt"      // seen in use while the terminal learns
+	OutcomeQuarantined Outcome = "quarantined" // a program was ended, and its file was put where it cannot be run
+	OutcomeEnded       Outcome = "ended"       // a program was ended after it had begun to run
 )

@@ -42,6 +42,7 @@ func (p *Policy) Validate() []Problem {
 	c.grants(p.Grants)
 	c.clauses(p.Clauses)
 	c.update(p)
+	c.software(p)
 	return c.problems
 }
 

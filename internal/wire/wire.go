@@ -15,10 +15,14 @@ import (
 //
 //	1  enrol, events, policy, renew
 //	2  blob, update in the policy document and in the status; who asks as 1 gets documents of schema 1
-const Version = 2
+//	3  sheets, records of programs, software in the policy document
+const Version = 3
 
-// VersionUpdate is the first version whose agents read a policy document with an update in it.
-const VersionUpdate = 2
+// The first versions whose agents read a policy document with something in it.
+const (
+	VersionUpdate   = 2 // an update
+	VersionSoftware = 3 // software
+)
 
 // Bounds that both sides keep to. A message beyond them is refused whole.
 const (
@@ -80,6 +84,7 @@ type EventsRequest struct {
 	Prev    Hash    `json:"prev,omitzero"`   // chain hash before Entries[0]
 	Entries []Entry `json:"entries,omitempty"`
 	Status  *Status `json:"status,omitempty"`
+	Sheets  []Sheet `json:"sheets,omitempty"`
 }
 
 // Entry is one record as the outbox holds it. Body is the JSON of a Record, byte for byte: it must come from
@@ -93,6 +98,9 @@ type Entry struct {
 type EventsAnswer struct {
 	Acked uint64   `json:"acked"`          // every seq up to here is on disk at the console
 	Want  []string `json:"want,omitempty"` // what else the console asks for
+	// Sheets says, for each sheet that came, the tag of what the console has now; one that the terminal did not expect asks it
+	// to send that sheet from the beginning.
+	Sheets map[string]Hash `json:"sheets,omitempty"`
 }
 
 // ErrorAnswer is the body of every answer that is not 2xx.
@@ -111,29 +119,33 @@ const CodeAgain = "again"
 
 // Kinds of records.
 const (
-	RecordDevice = "device" // Event, Decision, Outcome
-	RecordAgent  = "agent"  // the agent started, stopped, was killed before, was removed (Note says which, and by whom)
-	RecordPolicy = "policy" // a policy revision was applied or refused
-	RecordClock  = "clock"  // the clock was found moved
-	RecordGap    = "gap"    // records were lost on the terminal: Lost says how many
-	RecordGate   = "gate"   // the kernel's gate was shut or opened, or could not be
+	RecordDevice  = "device"  // Event, Decision, Outcome
+	RecordAgent   = "agent"   // the agent started, stopped, was killed before, was removed (Note says which, and by whom)
+	RecordPolicy  = "policy"  // a policy revision was applied or refused
+	RecordClock   = "clock"   // the clock was found moved
+	RecordGap     = "gap"     // records were lost on the terminal: Lost says how many
+	RecordGate    = "gate"    // the kernel's gate was shut or opened, or could not be
+	RecordProgram = "program" // Software, Decision, Outcome
+	RecordCheck   = "check"   // Check: its result or stage changed
 )
 
 // Record is event, decision and verified outcome: one line of a terminal's history.
 type Record struct {
-	Kind     string           `json:"kind"`
-	At       time.Time        `json:"at"` // guard's clock
-	Event    *policy.Event    `json:"event,omitempty"`
-	Decision *policy.Decision `json:"decision,omitempty"`
-	Outcome  policy.Outcome   `json:"outcome,omitempty"`
-	Steps    []Step           `json:"steps,omitempty"`   // what was done and seen, in order
-	Request  string           `json:"request,omitempty"` // number the user was told, 8 digits "4821-7730"
-	Told     int              `json:"told,omitempty"`    // sessions in which the user was told
-	Revision int64            `json:"revision,omitempty"`
-	Lost     uint64           `json:"lost,omitempty"`
-	Code     string           `json:"code,omitempty"` // stable word for what a record says beyond its outcome, e.g. "started", CodeAgain
-	Note     string           `json:"note,omitempty"` // English detail for the raw facts
-	Boot     string           `json:"boot,omitempty"` // boot id
+	Kind     string               `json:"kind"`
+	At       time.Time            `json:"at"` // guard's clock
+	Event    *policy.Event        `json:"event,omitempty"`
+	Software *policy.ProgramEvent `json:"software,omitempty"`
+	Check    *policy.CheckResult  `json:"check,omitempty"`
+	Decision *policy.Decision     `json:"decision,omitempty"`
+	Outcome  policy.Outcome       `json:"outcome,omitempty"`
+	Steps    []Step               `json:"steps,omitempty"`   // what was done and seen, in order
+	Request  string               `json:"request,omitempty"` // number the user was told, 8 digits "4821-7730"
+	Told     int                  `json:"told,omitempty"`    // sessions in which the user was told
+	Revision int64                `json:"revision,omitempty"`
+	Lost     uint64               `json:"lost,omitempty"`
+	Code     string               `json:"code,omitempty"` // stable word for what a record says beyond its outcome, e.g. "started", CodeAgain
+	Note     string               `json:"note,omitempty"` // English detail for the raw facts
+	Boot     string               `json:"boot,omitempty"` // boot id
 }
 
 // Step is one act or look of the hands: Code is a stable word that the console translates.
