@@ -93,6 +93,7 @@ func (g *guard) judge(a *attached) {
 
 // judgeAll judges every attached device anew, on the same path as an insertion.
 func (g *guard) judgeAll() {
+	g.publish()
 	g.judged = g.Clock.now()
 	for _, at := range sortedPlaces(g.here) {
 		g.judge(g.here[at])

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -29,6 +30,9 @@ type guardOptions struct {
 	Watchdog time.Duration        // how often Alive is wanted; 0 never
 	Log      zerolog.Logger       //
 	Settled  func(*policy.Policy) // may be nil; called when a policy was taken over
+	// Published is called when programs may be judged otherwise than before: another policy, a permission that began or
+	// ended, a clock that is believed again. May be nil.
+	Published func(*policy.Policy)
 }
 
 // guard is the heart. One goroutine, run, owns everything below; others send it messages through post.
@@ -50,6 +54,9 @@ type guard struct {
 	told   budget
 	newest newest
 	refuse budget
+	view   atomic.Pointer[policy.Policy] // what publish stored; read by anybody
+
+	programs programs
 }
 
 func newGuard(o guardOptions) *guard {
@@ -112,6 +119,7 @@ func (g *guard) start() {
 		g.setFault(wire.FaultClock, "cannot trust the clock: permissions wait until the console is heard")
 	}
 	g.keeper.wish(g.Policy.RemovableMedia.Mode)
+	g.publish()
 	g.openEyes()
 }
 
