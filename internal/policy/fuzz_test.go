@@ -8,7 +8,7 @@ import (
 
 // FuzzParse: whatever arrives, Parse either refuses it or gives a policy that can be applied, written down and read again.
 func FuzzParse(f *testing.F) {
-	for _, p := range []*Policy{whole(), Builtin(ModeAudit), {}} {
+	for _, p := range []*Policy{whole(), guarded(), Builtin(ModeAudit), {}} {
 		doc, err := json.Marshal(p)
 		if err != nil {
 			f.Fatal(err)
@@ -25,6 +25,9 @@ func FuzzParse(f *testing.F) {
 		}
 		ev := Event{Device: Device{Kinds: []Kind{KindStorage}, Interfaces: []Interface{{8, 6, 0x50}}}}
 		if d := Decide(p, ev, day); d.Rule == "" {
+			t.Fatalf("no rule in %+v", d)
+		}
+		if d := DecideProgram(p, Program{Kind: ProgramFile, Name: "x", Path: "/x"}, day); d.Rule == "" {
 			t.Fatalf("no rule in %+v", d)
 		}
 		NextChange(p, time.Time{})
@@ -52,6 +55,23 @@ func BenchmarkDecide(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if d := Decide(p, ev, day); d.Rule != "default" {
+			b.Fatal(d)
+		}
+	}
+}
+
+// BenchmarkDecideProgram judges a program that only the last of 500 rules matches.
+func BenchmarkDecideProgram(b *testing.B) {
+	p := guarded()
+	p.Software.Rules = nil
+	for range 499 {
+		p.Software.Rules = append(p.Software.Rules, ProgramRule{ID: "x", Action: ActionAllow, Match: ProgramMatch{Publisher: []string{"Example * KK"}, Name: []string{"form*"}}})
+	}
+	p.Software.Rules = append(p.Software.Rules, ProgramRule{ID: "last", Action: ActionBlock, Match: ProgramMatch{Name: []string{"*game*"}}})
+	prog := Program{Kind: ProgramDeb, Name: "supergame", Version: "1.0-1", Publisher: "Example Games KK", Source: SourceRepository}
+	b.ReportAllocs()
+	for b.Loop() {
+		if d := DecideProgram(p, prog, day); d.Rule != "last" {
 			b.Fatal(d)
 		}
 	}

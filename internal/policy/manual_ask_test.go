@@ -159,6 +159,8 @@ func compareRemark(d Decision, words []string) (int, error) {
 		return 0, differs(d.Tell(), false)
 	case "violation":
 		return 0, differs(d.Violation(), true)
+	case "no-violation":
+		return 0, differs(d.Violation(), false)
 	case "clause":
 		return 1, differs(d.Clause, value)
 	case "revision":

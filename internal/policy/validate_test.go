@@ -38,6 +38,57 @@ func TestTheSeedPoliciesHaveNoFaultAndExplainThemselvesInBothLanguages(t *testin
 	}
 }
 
+// guarded is whole with a control of software.
+func guarded() *Policy {
+	p := whole()
+	p.Software = DefaultSoftware()
+	p.Software.Rules = append(p.Software.Rules, ProgramRule{
+		ID: "games", Name: Text{JA: "遊び"}, Action: ActionBlock, Clause: ClauseSoftware, Match: ProgramMatch{Name: []string{"*game*"}},
+		Reason: "業務に使わない", Owner: "佐藤", Review: "2027-03-31",
+	})
+	p.Software.Permits = []Permit{{ID: "S-1", Match: ProgramMatch{Name: []string{"Survey"}}, From: day, Until: day.Add(time.Hour)}}
+	return p
+}
+
+func TestEveryFaultOfTheSoftwareControlIsNamedByItsField(t *testing.T) {
+	for path, spoil := range map[string]func(p *Policy, s *Software, r *ProgramRule){
+		"software":                            func(p *Policy, _ *Software, _ *ProgramRule) { p.Schema = SchemaUpdate },
+		"software.mode":                       func(_ *Policy, s *Software, _ *ProgramRule) { s.Mode = "strict" },
+		"software.undecided":                  func(_ *Policy, s *Software, _ *ProgramRule) { s.Undecided = ActionReadOnly },
+		"software.stall":                      func(_ *Policy, s *Software, _ *ProgramRule) { s.Stall = ActionReport },
+		"software.rules":                      func(_ *Policy, s *Software, _ *ProgramRule) { s.Rules = make([]ProgramRule, MaxProgramRules+1) },
+		"software.rules[1].id":                func(_ *Policy, _ *Software, r *ProgramRule) { r.ID = "built-in essential" },
+		"software.rules[1].name.ja":           func(_ *Policy, _ *Software, r *ProgramRule) { r.Name.JA = "" },
+		"software.rules[1].action":            func(_ *Policy, _ *Software, r *ProgramRule) { r.Action = "" },
+		"software.rules[1].clause":            func(_ *Policy, _ *Software, r *ProgramRule) { r.Clause = "P9" },
+		"software.rules[1].reason":            func(_ *Policy, _ *Software, r *ProgramRule) { r.Reason = strings.Repeat("長", 1001) },
+		"software.rules[1].owner":             func(_ *Policy, _ *Software, r *ProgramRule) { r.Owner = "a\x1b" },
+		"software.rules[1].review":            func(_ *Policy, _ *Software, r *ProgramRule) { r.Review = "2027-02-30" },
+		"software.rules[1].match":             func(_ *Policy, _ *Software, r *ProgramRule) { r.Match = ProgramMatch{Group: []string{"a"}} },
+		"software.rules[1].match.name[0]":     func(_ *Policy, _ *Software, r *ProgramRule) { r.Match.Name = []string{"**"} },
+		"software.rules[1].match.kind[0]":     func(_ *Policy, _ *Software, r *ProgramRule) { r.Match.Kind = []ProgramKind{"spoon"} },
+		"software.rules[1].match.source[0]":   func(_ *Policy, _ *Software, r *ProgramRule) { r.Match.Source = []string{"friend"} },
+		"software.rules[1].match.hash[0]":     func(_ *Policy, _ *Software, r *ProgramRule) { r.Match.Hash = []string{"AB"} },
+		"software.rules[1].match.group[0]":    func(_ *Policy, _ *Software, r *ProgramRule) { r.Match.Group = []string{""} },
+		"software.rules[1].match.min_version": func(_ *Policy, _ *Software, r *ProgramRule) { r.Match.MinVersion = "1\n" },
+		"software.permits":                    func(_ *Policy, s *Software, _ *ProgramRule) { s.Permits = make([]Permit, MaxPermits+1) },
+		"software.permits[0].id":              func(_ *Policy, s *Software, _ *ProgramRule) { s.Permits[0].ID = "" },
+		"software.permits[0].from":            func(_ *Policy, s *Software, _ *ProgramRule) { s.Permits[0].From = time.Time{} },
+		"software.permits[0].until":           func(_ *Policy, s *Software, _ *ProgramRule) { s.Permits[0].Until = s.Permits[0].From },
+		"software.permits[0].match":           func(_ *Policy, s *Software, _ *ProgramRule) { s.Permits[0].Match = ProgramMatch{} },
+	} {
+		p := guarded()
+		spoil(p, p.Software, &p.Software.Rules[1])
+		problems := p.Validate()
+		if len(problems) != 1 || problems[0].Path != path || problems[0].Text.JA == "" || problems[0].Text.EN == "" {
+			t.Errorf("%s: %+v", path, problems)
+		}
+	}
+	if problems := guarded().Validate(); len(problems) > 0 {
+		t.Errorf("%+v", problems)
+	}
+}
+
 func offer() *Update {
 	return &Update{Offer: 1, Version: "1.2.3", Key: "k", Manifest: []byte("{}"), Signature: []byte("s")}
 }
