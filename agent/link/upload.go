@@ -75,7 +75,8 @@ func (u *uploader) once(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if u.takesSheets() && len(req.Entries) <= recordsFirst {
+	knew := u.takesSheets()
+	if knew && len(req.Entries) <= recordsFirst {
 		req.Sheets = u.o.Sheets.Next()
 	}
 	withStatus := u.news && u.o.Status != nil
@@ -101,7 +102,7 @@ func (u *uploader) once(ctx context.Context) (more bool, err error) {
 	if len(req.Sheets) > 0 {
 		more = u.o.Sheets.Answered(a.Sheets) || more
 	}
-	return more, err
+	return more || !knew && u.takesSheets(), err // it has just said that it does
 }
 
 // recordsFirst is up to how many records a request carries a step of a sheet as well: behind a long absence, what happened
