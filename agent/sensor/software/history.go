@@ -123,11 +123,13 @@ func (d deeds) tell(events []policy.ProgramEvent) {
 func within(line, run time.Time) bool { return line.Sub(run) < time.Hour }
 
 // prove takes the log's word for where a package came from: only dpkg itself, or a file on apt's command line, brings one
-// that no signature was checked of; what apt fetched was signed, also when the lists have moved on since.
+// that no signature was checked of; what apt fetched was signed, also when the lists have moved on since. Which package a
+// file holds its name does not prove, so that one file on a command line makes all that it asks for local.
 func (d deeds) prove(p policy.Program, by deed, byApt bool) policy.Program {
 	switch {
 	case by.local:
 		p.Source, p.Origin, p.Fault = policy.SourceLocal, fileOf(by.command, p.Name), ""
+		p.Essential = false
 	case byApt && isApt(by.command) && p.Source != policy.SourceRepository && p.Origin == "":
 		p.Source, p.Fault = policy.SourceRepository, ""
 	}
