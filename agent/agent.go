@@ -16,6 +16,8 @@ import (
 	"sekisho/agent/local"
 	"sekisho/agent/outbox"
 	"sekisho/agent/sensor"
+	"sekisho/agent/sensor/software"
+	"sekisho/agent/sheet"
 	"sekisho/agent/update"
 	"sekisho/internal/durable"
 	"sekisho/internal/policy"
@@ -53,6 +55,8 @@ type agent struct {
 	identity   link.Identity
 	voice      voice
 	updater    *update.Updater
+	sheets     *sheet.Keeper
+	inventory  *inventory
 }
 
 // guardTerminal runs the agent until ctx ends.
@@ -74,7 +78,7 @@ func (a *agent) open() (*policy.Policy, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make state folder: %w", err)
 	}
-	a.sweep(dir, filepath.Join(dir, "identity"), filepath.Join(dir, updateDir))
+	a.sweep(dir, filepath.Join(dir, "identity"), filepath.Join(dir, updateDir), filepath.Join(dir, "software"))
 	tidyUpdate(dir)
 	var ended, found string
 	id := bootID(a.root)
@@ -131,7 +135,7 @@ func (a *agent) assemble(first *policy.Policy) {
 	a.teller = &local.Teller{Root: a.root, Log: a.log}
 	a.guard = newGuard(guardOptions{
 		Watch: a.watch, Hand: a.hand, Gate: a.gate,
-		Journal: a.put, Tell: a.teller.Tell, Settled: a.settled,
+		Journal: a.put, Tell: a.teller.Tell, Settled: a.settled, Published: a.published,
 		Clock: a.clock, Policy: first, Boot: a.boot.Boot,
 		Facts: a.facts(), Unsent: a.memory.Len, Update: func() *wire.Update { return a.updater.State() },
 		User:  func() string { return sensor.User(sensor.Options{Root: a.root}) },
@@ -139,6 +143,7 @@ func (a *agent) assemble(first *policy.Policy) {
 		Log: a.log,
 	})
 	a.chronicler.lang.Store(first.Language)
+	a.takeStock()
 	a.voice = voice{a: a, first: first.Revision}
 	a.updater = a.newUpdater()
 	a.updater.Offer(first.Update)
@@ -149,6 +154,16 @@ func (a *agent) settled(p *policy.Policy) {
 	a.chronicler.lang.Store(p.Language)
 	a.updater.Offer(p.Update)
 }
+
+// takeStock makes what follows the programs on this terminal.
+func (a *agent) takeStock() {
+	a.sheets = sheet.Open(a.config.State, time.Now, a.log)
+	eyes := software.Open(software.Options{Root: a.root, Dir: filepath.Join(a.config.State, "software"), Log: a.log})
+	a.inventory = newInventory(eyes, a.guard, a.sheets, a.config.State, a.clock.now, a.log)
+}
+
+// published passes on that programs may be judged otherwise than before.
+func (a *agent) published(*policy.Policy) { a.inventory.published() }
 
 // run starts everyone and, when ctx ends, stops them in the order in which they depend on each other:
 // the guard speaks its last words, the journal writes them down.
@@ -161,6 +176,7 @@ func (a *agent) run(ctx context.Context) error {
 	others.Go(func() { shed(ctx, a.log) })
 	others.Go(func() { a.listen(ctx) })
 	others.Go(func() { a.updater.Run(ctx) })
+	others.Go(func() { a.inventory.run(ctx) })
 	others.Go(func() {
 		a.guard.status() // answered once the guard is at work
 		supervisor{a.getenv}.say("READY=1\nSTATUS=guarding")
@@ -263,7 +279,7 @@ func (a *agent) answer(ctx context.Context) {
 			return local.Answer{Cases: a.guard.cases(), Link: a.voice.report()}
 		}
 		s := a.guard.status()
-		return local.Answer{Status: &s, Link: a.voice.report()}
+		return local.Answer{Status: &s, Link: a.voice.report(), Software: a.inventory.state()}
 	}, a.log)
 }
 

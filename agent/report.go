@@ -72,10 +72,14 @@ func (g *guard) tell(a *attached) {
 		a.request = requestNumber()
 	}
 	g.newest = newest{a, local.Case{Notice: g.notice(a), Since: a.since}}
+	g.show(g.notice(a))
+}
+
+// show shows a notice, beside the guard.
+func (g *guard) show(n local.Notice) {
 	if !g.told.take(time.Now()) {
 		return // a storm: the user has been told of it, each record carries its number
 	}
-	n := g.notice(a)
 	ctx, cancel := context.WithTimeout(g.ctx, 10*time.Second)
 	go func() {
 		defer cancel()
@@ -115,10 +119,10 @@ func (g *guard) cases() []local.Case {
 	}
 }
 
-// open are the forbidden devices that the user was told of and that are plugged in, the newest first; when there is none,
-// the newest that was.
+// open are the forbidden devices that the user was told of and that are plugged in, and the forbidden programs, the newest
+// first; when there is none, the newest device that was.
 func (g *guard) open() []local.Case {
-	var out []local.Case
+	out := g.programs.cases()
 	for _, at := range sortedPlaces(g.here) {
 		if a := g.here[at]; a.request != "" && a.decision.Tell() {
 			out = append(out, local.Case{Notice: g.notice(a), Since: a.since})

@@ -20,7 +20,7 @@ func requestCommand(ctx context.Context, s streams, args []string) error {
 	socket := f.String("socket", defaultSocket, "`path` of the agent's local socket")
 	asJSON := f.Bool("json", false, "print JSON")
 	lang := f.String("lang", language(s.getenv), "`language`: ja or en")
-	if err := parse(s, f, args, "Shows the request number of each device that was stopped, why, and whom to call.\n"+
+	if err := parse(s, f, args, "Shows the request number of each device and program that was stopped, why, and whom to call.\n"+
 		"The exit code is 3 when there is none."); err != nil {
 		return err
 	}
@@ -60,9 +60,13 @@ func showCase(w io.Writer, t statusWords, c local.Case) {
 	n := c.Notice
 	n.Language, n.Request = t.lang, ""
 	title, body := n.Words()
-	when := fmt.Sprintf(t.seen, c.Since.Local().Format("2006-01-02 15:04"))
+	seen, gone := t.seen, t.gone
+	if c.Program != "" {
+		seen, gone = t.noticed, t.removed
+	}
+	when := fmt.Sprintf(seen, c.Since.Local().Format("2006-01-02 15:04"))
 	if c.Gone {
-		when += t.gone
+		when += gone
 	}
 	for _, line := range append([]string{title, when}, strings.Split(body, "\n")...) {
 		fmt.Fprintln(w, "  "+line)

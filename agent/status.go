@@ -51,6 +51,7 @@ func showStatus(w io.Writer, t statusWords, a local.Answer) {
 	rows := [][]string{
 		{t.mode, t.say(s.Mode) + fmt.Sprintf(t.revision, s.Revision)},
 		{t.gate, t.say("gate " + s.Gate)},
+		{t.software, t.softwareWords(a.Software)},
 		{t.console, t.link(a.Link)},
 		{t.unsent, fmt.Sprint(s.Unsent)},
 		{t.user, cmp.Or(s.User, "-")},

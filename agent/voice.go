@@ -44,7 +44,7 @@ func (v *voice) run(ctx context.Context) {
 	}
 	v.own(id.Terminal)
 	l, err := link.New(link.Options{
-		URL: a.config.Server, Dir: a.config.State, Identity: id, Queue: a.memory,
+		URL: a.config.Server, Dir: a.config.State, Identity: id, Queue: a.memory, Sheets: a.sheets,
 		Status: a.guard.status, StatusChanged: a.guard.changed,
 		Revision: func() int64 { return v.first },
 		OnPolicy: a.guard.onPolicy, OnRefused: a.guard.onRefused, OnTime: a.guard.onTime,

@@ -19,6 +19,8 @@ type statusWords struct {
 	header                                                    []string
 	connected, never, noConsole, broken                       string
 	number, seen, gone, noCase                                string
+	noticed, removed                                          string // of programs
+	software, programs, notLooked, uncontrolled               string
 	words                                                     map[string]string
 }
 
@@ -55,6 +57,18 @@ func (t statusWords) faultWords(s *wire.Status, i int) string {
 
 func (t statusWords) updateWords(u wire.Update) string {
 	return oneLine(u.Version) + ": " + t.say("update "+u.State)
+}
+
+// softwareWords is how the control of programs stands.
+func (t statusWords) softwareWords(s *local.Software) string {
+	if s == nil {
+		return t.notLooked
+	}
+	mode := t.uncontrolled
+	if s.Mode != "" {
+		mode = t.say(s.Mode)
+	}
+	return fmt.Sprintf(t.programs, mode, s.Programs, s.Violations)
 }
 
 func oneLine(s string) string {
@@ -98,7 +112,9 @@ func englishWords() statusWords {
 		faults:      "version %s, faults: %s", noFault: "version %s, no faults",
 		header:    []string{"DEVICE", "KIND", "NAME", "SERIAL", "RESULT", "RULE"},
 		connected: "last contact %s", never: "not reached yet", noConsole: "none is configured",
-		number: "Request number", seen: "Plugged in %s", gone: ", unplugged meanwhile", noCase: "Nothing that is plugged in is forbidden here. There is no request number to tell.",
+		number: "Request number", seen: "Plugged in %s", gone: ", unplugged meanwhile", noCase: "Nothing that is plugged in or was started is forbidden here. There is no request number to tell.",
+		noticed: "Noticed %s", removed: ", removed meanwhile",
+		software: "Software", programs: "%s (%d programs, %d without a permission)", notLooked: "not looked at yet", uncontrolled: "not controlled",
 		words: map[string]string{
 			"gate shut": "shut", "gate open": "open", "gate failed": "FAILED", "gate none": "none",
 			"allowed": "allowed", "blocked": "blocked (verified)", "block_failed": "BLOCK FAILED", "allow_failed": "could not be made to work",
@@ -120,9 +136,11 @@ func japaneseWords() statusWords {
 		faults: "版 %s。異常: %s", noFault: "版 %s。異常はありません",
 		header:    []string{"装置", "種類", "名称", "シリアル番号", "結果", "規則"},
 		connected: "最終通信日時 %s", never: "まだ通信していません", noConsole: "設定されていません", broken: "通信できません: ",
-		number: "要求番号", seen: "接続日時 %s", gone: "(取外し済み)", noCase: "この端末に、使用を禁止されている装置はつながっていません。お伝えいただく要求番号はありません。",
+		number: "要求番号", seen: "接続日時 %s", gone: "(取外し済み)", noCase: "この端末に、使用を禁止されている装置はつながっておらず、止めたソフトウェアもありません。お伝えいただく要求番号はありません。",
+		noticed: "検知日時 %s", removed: "(削除済み)",
+		software: "ソフトウェア", programs: "%s(%d本、うち許可されていないもの %d本)", notLooked: "まだ調べていません", uncontrolled: "制御なし",
 		words: map[string]string{
-			"audit": "記録のみ", "warn": "警告", "enforce": "禁止を適用",
+			"learn": "学習", "audit": "記録のみ", "warn": "警告", "enforce": "禁止を適用",
 			"gate shut": "閉", "gate open": "開", "gate failed": "異常", "gate none": "なし",
 			"allowed": "許可", "blocked": "遮断(確認済)", "block_failed": "遮断失敗", "allow_failed": "使用可能にできません",
 			"observed": "観察のみ", "detected": "検知のみ", "pending": "処理中", "removed": "取外し",
@@ -141,6 +159,7 @@ func japaneseWords() statusWords {
 			"fault early_gate": "起動の途中の関門を用意できません",
 			"fault journal":    "記録をディスクに保存できません。空きができるまで、記憶の中に置いています",
 			"fault enrolment":  "コンソールに登録できません",
+			"fault software":   "ソフトウェアの一覧をすべては読めません。読めたものと前回の内容で続けています",
 			"fault crowd":      "装置が多すぎて、すべては表示できません",
 		},
 	}

@@ -31,9 +31,10 @@ const (
 
 // caller makes calls to one console over one connection.
 type caller struct {
-	base   string
-	http   *http.Client
-	onTime func(time.Time)
+	base      string
+	http      *http.Client
+	onTime    func(time.Time)
+	onVersion func(int) // protocol version of who answers
 }
 
 // newCaller makes a client that knows no proxy, no other CA and no transparent decompression
@@ -47,7 +48,7 @@ func newCaller(base string, conf *tls.Config) *caller {
 		HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: 20 * time.Second},
 	}
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // a console does not send us elsewhere
-	return &caller{base: base, http: &http.Client{Transport: t, CheckRedirect: stay}, onTime: func(time.Time) {}}
+	return &caller{base: base, http: &http.Client{Transport: t, CheckRedirect: stay}, onTime: func(time.Time) {}, onVersion: func(int) {}}
 }
 
 func (c *caller) close() { c.http.CloseIdleConnections() }
@@ -95,6 +96,9 @@ func (c *caller) do(req *http.Request) (*http.Response, error) {
 	}
 	if ms, err := strconv.ParseInt(res.Header.Get(wire.HeaderTime), 10, 64); err == nil && ms > 0 && ms < maxTime {
 		c.onTime(time.UnixMilli(ms))
+	}
+	if v, err := strconv.Atoi(res.Header.Get(wire.HeaderVersion)); err == nil && v > 0 {
+		c.onVersion(v)
 	}
 	return res, nil
 }

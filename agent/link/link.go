@@ -25,12 +25,22 @@ type Queue interface {
 	Wake() <-chan struct{}
 }
 
+// Sheets are lists of which the console keeps copies.
+type Sheets interface {
+	Next() []wire.Sheet                             // at most one step of each
+	Answered(tags map[string]wire.Hash) (more bool) // where the console stands now; more: there is another step
+	Refused()                                       // the console took nothing of a request with these steps
+	Wake() <-chan struct{}
+	Rest() time.Duration // after which there may be something without a wake; 0 is never
+}
+
 // Options of a link. The callbacks are called from its goroutines and must not block for long.
 type Options struct {
 	URL           string
 	Dir           string
 	Identity      Identity
 	Queue         Queue
+	Sheets        Sheets // may be nil
 	Status        func() wire.Status
 	StatusChanged <-chan struct{}
 	Revision      func() int64              // of the policy in force; 0 is none
@@ -56,6 +66,7 @@ type Link struct {
 	base   string
 	caller atomic.Pointer[caller]         // replaced when the certificate is
 	held   atomic.Pointer[wire.PolicyTag] // newest policy accepted
+	speaks atomic.Int64                   // protocol version of the console; 0 is not heard yet
 	back   chan struct{}                  // the console was reached: no need to wait longer
 
 	mu       sync.Mutex // guards what follows
@@ -118,7 +129,7 @@ func (l *Link) connect(id Identity) error {
 	c := newCaller(l.base, &tls.Config{
 		MinVersion: tls.VersionTLS13, RootCAs: roots, Certificates: []tls.Certificate{pair}, Time: l.o.Now,
 	})
-	c.onTime = l.o.OnTime
+	c.onTime, c.onVersion = l.o.OnTime, func(v int) { l.speaks.Store(int64(v)) }
 	if old := l.caller.Swap(c); old != nil {
 		old.close()
 	}

@@ -62,6 +62,9 @@ type console struct {
 	tags    []string        // that came with them
 	posted  int
 	blob    http.HandlerFunc
+	speaks  string       // protocol version that it says; "" says none
+	sheets  []wire.Sheet // that came
+	stands  func(wire.Sheet) (wire.Hash, bool)
 }
 
 func newConsole(t *testing.T) *console {
@@ -137,6 +140,9 @@ func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Unlock()
 	if down {
 		panic(http.ErrAbortHandler)
+	}
+	if c.speaks != "" {
+		w.Header().Set(wire.HeaderVersion, c.speaks)
 	}
 	w.Header().Set(wire.HeaderTime, strconv.FormatInt(time.Now().UnixMilli(), 10))
 	switch r.URL.Path {
@@ -216,7 +222,17 @@ func (c *console) events(w http.ResponseWriter, r *http.Request) {
 		c.forget = false
 		panic(http.ErrAbortHandler)
 	}
-	json.NewEncoder(w).Encode(wire.EventsAnswer{Acked: high})
+	a := wire.EventsAnswer{Acked: high}
+	for _, sheet := range req.Sheets {
+		c.sheets = append(c.sheets, sheet)
+		if c.stands == nil {
+			continue
+		}
+		if tag, said := c.stands(sheet); said {
+			a.Sheets = map[string]wire.Hash{sheet.Name: tag}
+		}
+	}
+	json.NewEncoder(w).Encode(a)
 }
 
 func (c *console) policy(w http.ResponseWriter, r *http.Request) {

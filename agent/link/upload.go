@@ -45,8 +45,18 @@ const gather = 250 * time.Millisecond
 
 // sleep waits for something to send.
 func (u *uploader) sleep(ctx context.Context) {
+	var sheets <-chan struct{}
+	var rested <-chan time.Time
+	if u.takesSheets() {
+		sheets = u.o.Sheets.Wake()
+		if rest := u.o.Sheets.Rest(); rest > 0 {
+			rested = time.After(rest)
+		}
+	}
 	select {
 	case <-ctx.Done():
+	case <-sheets:
+	case <-rested:
 	case <-u.o.Queue.Wake():
 	case <-u.o.StatusChanged:
 		u.news = true
@@ -65,8 +75,12 @@ func (u *uploader) once(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	knew := u.takesSheets()
+	if knew && len(req.Entries) <= recordsFirst {
+		req.Sheets = u.o.Sheets.Next()
+	}
 	withStatus := u.news && u.o.Status != nil
-	if len(req.Entries) == 0 && !withStatus {
+	if len(req.Entries)+len(req.Sheets) == 0 && !withStatus {
 		return false, nil
 	}
 	if withStatus {
@@ -75,6 +89,7 @@ func (u *uploader) once(ctx context.Context) (more bool, err error) {
 	}
 	var a wire.EventsAnswer
 	if err := u.caller.Load().post(ctx, wire.PathEvents, req, &a); err != nil {
+		u.withoutSheets(req, err)
 		return false, err
 	}
 	u.reached("upload")
@@ -83,7 +98,28 @@ func (u *uploader) once(ctx context.Context) (more bool, err error) {
 	}
 	u.news = u.news && !withStatus
 	u.most = min(2*u.most, wire.MaxEntries)
-	return u.acknowledge(req, a)
+	more, err = u.acknowledge(req, a)
+	if len(req.Sheets) > 0 {
+		more = u.o.Sheets.Answered(a.Sheets) || more
+	}
+	return more || !knew && u.takesSheets(), err // it has just said that it does
+}
+
+// recordsFirst is up to how many records a request carries a step of a sheet as well: behind a long absence, what happened
+// goes before what is there.
+const recordsFirst = 50
+
+// takesSheets says whether the console keeps copies of sheets: one that has not said its version yet may be an older one.
+func (u *uploader) takesSheets() bool {
+	return u.o.Sheets != nil && u.speaks.Load() >= wire.VersionSoftware
+}
+
+// withoutSheets lets the records go alone when the console refused them together with a step.
+func (u *uploader) withoutSheets(req wire.EventsRequest, err error) {
+	var r *refusal
+	if len(req.Sheets) > 0 && errors.As(err, &r) && (r.status == http.StatusBadRequest || r.status == http.StatusRequestEntityTooLarge) {
+		u.o.Sheets.Refused()
+	}
 }
 
 // acknowledge drops what is stored. An answer that moves nothing on is a fault: the loop must not turn hot over it.

@@ -3,12 +3,15 @@ package local
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"sekisho/internal/policy"
 )
 
-// Notice is what a user is told about a device that the policy forbids.
+// Notice is what a user is told about a device, or a program, that the policy forbids.
 type Notice struct {
+	Program  string         `json:"program,omitempty"` // the program's name; "" is a device
+	What     string         `json:"what,omitempty"`    // what happened with the program, policy.Program… words
 	Kinds    []policy.Kind  `json:"kinds"`
 	Outcome  policy.Outcome `json:"outcome"`
 	Clause   policy.Clause  `json:"clause"`
@@ -18,7 +21,7 @@ type Notice struct {
 }
 
 // Words gives title and body in plain words. It says "stopped" only when that was verified, and repeats
-// nothing that the device says about itself.
+// nothing that the device says about itself; of a program it says the name, which people know it by.
 func (n Notice) Words() (title, body string) {
 	w := japanese
 	if n.Language == "en" {
@@ -28,6 +31,9 @@ func (n Notice) Words() (title, body string) {
 	said := w.forms[n.Outcome]
 	if said == (form{}) {
 		said = w.forms[policy.OutcomeDetected]
+	}
+	if n.Program != "" {
+		what, said = plain(n.Program), w.program(n.What, n.Outcome)
 	}
 	lines := []string{strings.ReplaceAll(said.advice, "%", what)}
 	if title := n.Clause.Title.In(n.Language); title != "" {
@@ -45,6 +51,7 @@ func (n Notice) Words() (title, body string) {
 // words of one language; % stands for what kind of device it is.
 type words struct {
 	forms                                map[policy.Outcome]form
+	programs                             programForms
 	kinds                                map[policy.Kind]string
 	composite, other                     string
 	basis, contact, request, requestHint string
@@ -100,6 +107,20 @@ var japanese = words{
 		policy.KindAudio:    "音声の装置",
 	},
 	composite: "複合装置(記憶とほかの働きを兼ねる装置)", other: "判別できない装置",
+	programs: programForms{
+		title: "許可されていないソフトウェアです",
+		said: map[saying]string{
+			{policy.ProgramRun, policy.OutcomeBlocked}:     "許可されていないソフトウェアのため、起動を停止しました：%",
+			{policy.ProgramWanted, policy.OutcomeBlocked}:  "許可されていないソフトウェアのため、インストールを停止しました：%",
+			{"", policy.OutcomeBlocked}:                    "許可されていないソフトウェアのため、停止しました：%",
+			{"", policy.OutcomeQuarantined}:                "許可されていないソフトウェアのため、終了させ、起動できない場所へ移しました：%",
+			{"", policy.OutcomeEnded}:                      "許可されていないソフトウェアのため、終了させました：%",
+			{"", policy.OutcomeBlockFailed}:                "許可されていないソフトウェアですが、停止できませんでした：%\n使うのをやめて、ただちに下記へ連絡してください。",
+			{policy.ProgramRun, policy.OutcomeDetected}:    "許可されていないソフトウェアが起動されました：%\n停止していませんが、記録しました。使うのをやめてください。",
+			{policy.ProgramWanted, policy.OutcomeDetected}: "許可されていないソフトウェアがインストールされようとしています：%\n停止していませんが、記録しました。",
+			{"", policy.OutcomeDetected}:                   "許可されていないソフトウェアがインストールされました：%\n停止していませんが、記録しました。使わずに、下記へ連絡してください。",
+		},
+	},
 	basis: "根拠: ", contact: "連絡先: ", request: "要求番号: ", requestHint: "(連絡の際にお伝えください)",
 	open: "「", close: "」",
 }
@@ -125,6 +146,58 @@ var english = words{
 		policy.KindAudio:    "audio device",
 	},
 	composite: "composite device (storage that also does something else)", other: "device that cannot be recognised",
+	programs: programForms{
+		title: "Software without a permission",
+		said: map[saying]string{
+			{policy.ProgramRun, policy.OutcomeBlocked}:     "It was kept from starting, because it is not permitted: %",
+			{policy.ProgramWanted, policy.OutcomeBlocked}:  "Its installation was stopped, because it is not permitted: %",
+			{"", policy.OutcomeBlocked}:                    "It was stopped, because it is not permitted: %",
+			{"", policy.OutcomeQuarantined}:                "It was ended and moved to where it cannot be started, because it is not permitted: %",
+			{"", policy.OutcomeEnded}:                      "It was ended, because it is not permitted: %",
+			{"", policy.OutcomeBlockFailed}:                "It is not permitted and could not be stopped: %\nStop using it and call the contact below now.",
+			{policy.ProgramRun, policy.OutcomeDetected}:    "It was started without being permitted: %\nIt was not stopped, but recorded. Please stop using it.",
+			{policy.ProgramWanted, policy.OutcomeDetected}: "It is being installed without being permitted: %\nIt was not stopped, but recorded.",
+			{"", policy.OutcomeDetected}:                   "It was installed without being permitted: %\nIt was not stopped, but recorded. Please do not use it, and call the contact below.",
+		},
+	},
 	basis: "Basis: ", contact: "Contact: ", request: "Request number: ", requestHint: " (please tell it when you call)",
 	open: " “", close: "”",
+}
+
+// programForms are what is said of programs.
+type programForms struct {
+	title string
+	said  map[saying]string // % stands for the name
+}
+
+// saying is what happened, "" for whatever, and what came of it.
+type saying struct {
+	what    string
+	outcome policy.Outcome
+}
+
+func (w words) program(what string, outcome policy.Outcome) form {
+	for _, s := range []saying{{what, outcome}, {"", outcome}, {what, policy.OutcomeDetected}, {"", policy.OutcomeDetected}} {
+		if advice, ok := w.programs.said[s]; ok {
+			return form{w.programs.title, advice}
+		}
+	}
+	return form{title: w.programs.title}
+}
+
+// maxName bounds a program's name in a notice.
+const maxName = 80
+
+// plain makes a name that is only a name: one line, no sign that turns a line round, not longer than what is read at a glance.
+func plain(name string) string {
+	letters := []rune(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(name, "")))
+	if len(letters) > maxName {
+		letters = append(letters[:maxName-1], '…')
+	}
+	return strings.TrimSpace(string(letters))
 }

@@ -42,13 +42,23 @@ type Answer struct {
 	Status *wire.Status `json:"status,omitempty"`
 	Cases  []Case       `json:"cases,omitempty"`
 	Link   Link         `json:"link"`
+
+	Software *Software `json:"software,omitempty"`
 }
 
-// Case is a forbidden device of which the user was told.
+// Software is how the control of programs stands; nil: nobody has looked yet.
+type Software struct {
+	Mode       string    `json:"mode,omitempty"` // "" is not controlled here
+	Programs   int       `json:"programs"`
+	Violations int       `json:"violations"` // of them that no rule permits
+	Looked     time.Time `json:"looked"`
+}
+
+// Case is a forbidden device or program of which the user was told.
 type Case struct {
 	Notice
 	Since time.Time `json:"since"`
-	Gone  bool      `json:"gone"` // it was unplugged meanwhile
+	Gone  bool      `json:"gone"` // it was unplugged, or removed, meanwhile
 }
 
 // Link is how the agent stands with the console.

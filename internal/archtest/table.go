@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"agent/link":    {"internal/*"},
 	"agent/local":   {"internal/*"},
 	"agent/update":  {"internal/*"},
+	"agent/sheet":   {"internal/*"}, // beside the outbox: what is remembered for the console, but as a state and not as a history
 
 	"console":          {"console/*", "internal/*"}, // package main: knows everyone
 	"console/agentapi": {"console/store", "internal/*"},

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"time"
@@ -31,9 +32,10 @@ type Options struct {
 	Timeout time.Duration // 0 is DefaultTimeout
 	UID     uint32        // run as this user when not 0 (not on Windows)
 	GID     uint32
+	Stdout  io.Writer // takes what the program writes as it comes, however much; Run then gives nothing back. May be nil
 }
 
-// Run runs a listed program and gives what it wrote to stdout, at most 1 MiB.
+// Run runs a listed program and gives what it wrote to stdout, at most 1 MiB. An error of o.Stdout ends the program.
 func Run(ctx context.Context, p Program, o Options, args ...string) ([]byte, error) {
 	path, err := find(p)
 	if err != nil {
@@ -47,6 +49,9 @@ func Run(ctx context.Context, p Program, o Options, args ...string) ([]byte, err
 	setUser(cmd, o)
 	out, complaint := &bounded{limit: maxOutput}, &bounded{limit: maxComplaint}
 	cmd.Stdout, cmd.Stderr = out, complaint
+	if o.Stdout != nil {
+		cmd.Stdout = o.Stdout
+	}
 	if err := cmd.Run(); err != nil {
 		return out.Bytes(), explain(ctx, p, err, complaint)
 	}

@@ -1,6 +1,7 @@
 package osexec
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -21,6 +22,15 @@ func TestAProgramsOutputComesBack(t *testing.T) {
 	out, err := Run(t.Context(), "sh", Options{}, "-c", `printf '%s|' "$@"`, "sh", "a b", "$(c)", "")
 	if err != nil || string(out) != "a b|$(c)||" {
 		t.Errorf("%q, %v", out, err)
+	}
+}
+
+func TestWhatIsMuchComesAsItIsWritten(t *testing.T) {
+	list(t)
+	var got bytes.Buffer
+	out, err := Run(t.Context(), "head", Options{Stdout: &got}, "-c", "3000000", "/dev/zero")
+	if err != nil || len(out) != 0 || got.Len() != 3000000 {
+		t.Errorf("%d and %d bytes, %v", len(out), got.Len(), err)
 	}
 }
 

@@ -12,6 +12,8 @@ const (
 	Udevadm         Program = "udevadm"
 	UpdateInitramfs Program = "update-initramfs"
 	Dracut          Program = "dracut"
+	AptHelper       Program = "apt-helper"
+	RPM             Program = "rpm"
 )
 
 var programs = map[Program][]string{
@@ -20,6 +22,8 @@ var programs = map[Program][]string{
 	Udevadm:         {"/usr/bin/udevadm", "/bin/udevadm"},
 	UpdateInitramfs: {"/usr/sbin/update-initramfs"},
 	Dracut:          {"/usr/bin/dracut", "/sbin/dracut"},
+	AptHelper:       {"/usr/lib/apt/apt-helper"},
+	RPM:             {"/usr/bin/rpm", "/bin/rpm"},
 }
 
 func setUser(cmd *exec.Cmd, o Options) {

@@ -231,6 +231,7 @@ const (
 	FaultJournal   = "journal"    // records are kept in memory only
 	FaultEnrolment = "enrolment"  // the console gives no identity
 	FaultCrowd     = "crowd"      // more devices than a status shows
+	FaultSoftware  = "software"   // not all programs can be seen
 	FaultStatus    = "status"     // said by the console: the status was too long to be kept whole
 )
 

@@ -1,0 +1,59 @@
+package software
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"sekisho/internal/policy"
+)
+
+// difference says what happened between two looks at a source, and what is there now. Where not all could be read, what is
+// missing counts as still there.
+func difference(before map[string]policy.Program, now reading, at time.Time, away bool) (events []policy.ProgramEvent, there []policy.Program) {
+	there = unique(now.programs)
+	here := make(map[string]bool, len(there))
+	event := func(what string, p policy.Program, version string) {
+		events = append(events, policy.ProgramEvent{What: what, Program: p, Before: version, SeenAt: at, Away: away, User: p.User})
+	}
+	for _, p := range there {
+		here[p.ID] = true
+		b, had := before[p.ID]
+		switch {
+		case !had:
+			event(policy.ProgramInstalled, p, "")
+		case b.Version != p.Version || b.Hash != p.Hash || !b.InstalledAt.Equal(p.InstalledAt):
+			event(policy.ProgramChanged, p, b.Version)
+		}
+	}
+	for id, b := range before {
+		switch {
+		case here[id]:
+		case now.torn:
+			there = append(there, b)
+		default:
+			event(policy.ProgramRemoved, b, b.Version)
+		}
+	}
+	slices.SortStableFunc(events, func(a, b policy.ProgramEvent) int { return strings.Compare(a.Program.ID, b.Program.ID) })
+	slices.SortFunc(there, func(a, b policy.Program) int { return strings.Compare(a.ID, b.ID) })
+	return events, there
+}
+
+// unique keeps the first of programs that say they are the same one, and no more than maxPrograms.
+func unique(programs []policy.Program) []policy.Program {
+	seen := make(map[string]bool, len(programs))
+	return slices.DeleteFunc(programs[:min(len(programs), maxPrograms)], func(p policy.Program) bool {
+		again := seen[p.ID]
+		seen[p.ID] = true
+		return again
+	})
+}
+
+func byID(programs []policy.Program) map[string]policy.Program {
+	out := make(map[string]policy.Program, len(programs))
+	for _, p := range programs {
+		out[p.ID] = p
+	}
+	return out
+}

@@ -1,0 +1,190 @@
+package software
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sekisho/internal/policy"
+)
+
+func TestWhatTheRealDpkgDoesIsSeen(t *testing.T) {
+	m := newMachine(t)
+	m.offer("deb.example.lan_debian", true, "office 1:2.0~rc1-1", "editor 3.0")
+	m.dpkg("-i", m.build("office", "1:2.0~rc1-1"), m.build("editor", "2.9"))
+	e := m.open()
+	l, said := m.look(e)
+	want(t, "the first look", said, "")
+	want(t, "it is the first", l.First, true)
+	want(t, "known source", l.find("office").Source, policy.SourceRepository)
+	want(t, "its origin", l.find("office").Origin, "deb.example.lan/debian stable main")
+	want(t, "an old version", l.find("editor").Source, policy.SourceUnknown)
+	want(t, "publisher", l.find("office").Publisher, "株式会社テスト <test@example.lan>")
+	if at := l.find("office").InstalledAt; time.Since(at).Abs() > time.Minute {
+		t.Errorf("installed at %v", at)
+	}
+	_, said = m.look(e)
+	want(t, "nothing happened", said, "nothing")
+	m.dpkg("-i", m.build("gamebox", "6.6"))
+	_, said = m.look(e)
+	want(t, "a file was brought", said, "installed gamebox >6.6 local dpkg")
+	m.dpkg("-i", m.build("gamebox", "6.7"))
+	_, said = m.look(e)
+	want(t, "another version", said, "changed gamebox 6.6>6.7 local dpkg")
+	m.dpkg("-r", "gamebox")
+	_, said = m.look(e)
+	want(t, "it is gone", said, "removed gamebox 6.7>6.7 local dpkg")
+}
+
+func TestWhatHappensWhileNobodyLooksIsSeenAfterwards(t *testing.T) {
+	m := newMachine(t)
+	m.dpkg("-i", m.build("office", "1.0"), m.build("editor", "2.9"))
+	m.look(m.open())
+	m.dpkg("-r", "editor")
+	m.dpkg("-i", m.build("gamebox", "1"))
+	_, said := m.look(m.open())
+	want(t, "after the restart", said, "removed editor 2.9>2.9 unknown dpkg away, installed gamebox >1 local dpkg away")
+	l, said := m.look(m.open())
+	want(t, "once more", said, "")
+	want(t, "and not first", l.First, false)
+}
+
+func TestWhatIsNotKeptIsToldAgain(t *testing.T) {
+	m := newMachine(t)
+	m.dpkg("-i", m.build("office", "1.0"))
+	m.look(m.open())
+	m.dpkg("-i", m.build("gamebox", "1"))
+	if l, err := m.open().Look(); err != nil || len(l.Events) != 1 {
+		t.Fatal(l, err)
+	} // and the power is cut
+	_, said := m.look(m.open())
+	want(t, "after the power cut", said, "installed gamebox >1 local dpkg away")
+}
+
+// The version alone proves nothing: anybody can build a package with the version of the repository's.
+func TestAForgedPackageWithTheRepositorysVersionIsLocal(t *testing.T) {
+	m := newMachine(t)
+	m.offer("deb.example.lan_debian", true, "office 1.0", "bash 5.2")
+	m.dpkg("-i", m.build("office", "1.0"))
+	e := m.open()
+	m.look(e)
+	m.dpkg("-i", m.build("bash", "5.2", "Essential: yes"))
+	l, said := m.look(e)
+	want(t, "it was brought", said, "installed bash >5.2 local dpkg")
+	want(t, "what it says of itself", l.find("bash").Essential, false)
+}
+
+func TestWhoBroughtAPackageByAptIsKnown(t *testing.T) {
+	m := newMachine(t)
+	m.offer("deb.example.lan_debian", true, "office 1.0", "editor 2.0")
+	m.dpkg("-i", m.build("base", "1.0"))
+	e := m.open()
+	m.look(e)
+	m.write(aptHistory, "\nStart-Date: "+time.Now().Add(-time.Second).Format("2006-01-02  15:04:05")+"\nCommandline: apt-get install office ./gamebox_1.0_all.deb\n"+
+		"Requested-By: taro (1000)\nInstall: office:amd64 (1.0), gamebox:amd64 (1.0), editor:amd64 (2.0, automatic)\n")
+	m.dpkg("-i", m.build("office", "1.0"), m.build("gamebox", "1.0"), m.build("editor", "2.0"))
+	l, said := m.look(e)
+	want(t, "events", said, "installed editor >2.0 repository taro apt-get install office ./gamebox_1.0_all.deb, "+
+		"installed gamebox >1.0 local taro apt-get install office ./gamebox_1.0_all.deb, "+
+		"installed office >1.0 local taro apt-get install office ./gamebox_1.0_all.deb")
+	m.write(aptHistory, "\nStart-Date: "+time.Now().Add(-time.Second).Format("2006-01-02  15:04:05")+"\nCommandline: apt full-upgrade\n"+
+		"Requested-By: hanako (1001)\nUpgrade: base:amd64 (1.0, 1.1)\n")
+	m.dpkg("-i", m.build("base", "1.1"))
+	_, said = m.look(e)
+	want(t, "an upgrade that the lists do not know any more", said, "changed base 1.0>1.1 repository hanako apt full-upgrade")
+	want(t, "the file", l.find("gamebox").Origin, "./gamebox_1.0_all.deb")
+	want(t, "by whom", l.find("gamebox").InstalledBy, "taro")
+}
+
+func TestAnUnsignedRepositoryProvesNothing(t *testing.T) {
+	m := newMachine(t)
+	m.offer("deb.example.lan_loose", false, "one 1")
+	m.offer("deb.example.lan_trusted", true, "two 1")
+	m.write("etc/apt/sources.list", "deb [arch=amd64 trusted=yes] http://deb.example.lan/trusted stable main\n")
+	m.dpkg("-i", m.build("one", "1"), m.build("two", "1"))
+	l, _ := m.look(m.open())
+	want(t, "without a signature", l.find("one").Source, policy.SourceUnknown)
+	want(t, "trusted without a look", l.find("two").Source, policy.SourceUnknown)
+	want(t, "its origin is known", l.find("two").Origin, "deb.example.lan/trusted stable main")
+}
+
+func TestWithoutListsNothingIsCalledLocal(t *testing.T) {
+	m := newMachine(t)
+	m.dpkg("-i", m.build("one", "1"))
+	l, _ := m.look(m.open())
+	want(t, "without lists", l.find("one").Source, policy.SourceUnknown)
+}
+
+func TestADamagedDatabaseTakesNothingForGone(t *testing.T) {
+	m := newMachine(t)
+	m.dpkg("-i", m.build("one", "1"), m.build("two", "2"), m.build("three", "3"))
+	e := m.open()
+	m.look(e)
+	status := filepath.Join(m.root, "var/lib/dpkg/status")
+	whole, err := os.ReadFile(status)
+	m.must(err)
+	for cut := 0; cut < len(whole)-1; cut += 7 {
+		m.must(os.WriteFile(status, whole[:cut], 0o644))
+		if l, said := m.look(e); strings.Contains(said, "removed") || len(l.Programs) > 0 && len(l.Programs) != 3 {
+			t.Fatalf("cut at %d of %d: %s", cut, len(whole), said)
+		}
+	}
+	m.must(os.WriteFile(status, append(whole[:len(whole)/2:len(whole)/2], make([]byte, len(whole)/2)...), 0o644))
+	l, said := m.look(e)
+	want(t, "zeros", said, "")
+	if len(l.Faults) != 1 || !strings.HasPrefix(l.Faults[0], "cannot read all of dpkg's database") {
+		t.Errorf("%q", l.Faults)
+	}
+	m.must(os.Remove(status))
+	_, said = m.look(e)
+	want(t, "no database", said, "")
+	m.must(os.WriteFile(status, whole, 0o644))
+	l, said = m.look(e)
+	want(t, "whole again", said, "")
+	want(t, "faults", len(l.Faults), 0)
+}
+
+func TestAnUpdateThatDpkgHasNotBroughtInCounts(t *testing.T) {
+	m := newMachine(t)
+	m.dpkg("-i", m.build("one", "1"), m.build("two", "1"))
+	e := m.open()
+	m.look(e)
+	m.write("var/lib/dpkg/updates/0000", "Package: one\nStatus: install ok unpacked\nVersion: 2\nArchitecture: all\n\n")
+	m.write("var/lib/dpkg/updates/0001", "Package: two\nStatus: purge ok not-installed\nArchitecture: all\n\n")
+	m.write("var/lib/dpkg/updates/tmp.i", "Package: half")
+	_, said := m.look(e)
+	want(t, "both", said, "changed one 1>2 unknown, removed two 1>1 unknown dpkg")
+}
+
+// TestAnInstallIsSeenWithinFiveSeconds takes the real inotify.
+func TestAnInstallIsSeenWithinFiveSeconds(t *testing.T) {
+	m := newMachine(t)
+	m.dpkg("-i", m.build("base", "1"))
+	deb := m.build("gamebox", "1")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	e := m.open()
+	look := e.Watch(ctx)
+	<-look
+	m.look(e)
+	begun := time.Now()
+	m.dpkg("-i", deb)
+	installed := time.Now()
+	for {
+		select {
+		case <-look:
+		case <-time.After(5*time.Second - time.Since(installed)):
+			t.Fatal("it was not seen")
+		}
+		if _, said := m.look(e); said == "installed gamebox >1 local dpkg" {
+			t.Logf("seen %v after dpkg began, %v after it ended", time.Since(begun), time.Since(installed))
+			break
+		}
+	}
+	cancel()
+	for range look { // it ends
+	}
+}

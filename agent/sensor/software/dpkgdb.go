@@ -1,0 +1,256 @@
+package software
+
+import (
+	"cmp"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"sekisho/internal/policy"
+)
+
+// Where dpkg and apt keep what is read here, below the root.
+const (
+	dpkgFolder  = "var/lib/dpkg"
+	listsFolder = "var/lib/apt/lists"
+	aptHistory  = "var/log/apt/history.log"
+	dpkgLog     = "var/log/dpkg.log"
+	aptSources  = "etc/apt"
+)
+
+// maxStatus bounds the database; 6,000 packages are 10 MB.
+const maxStatus = 256 << 20
+
+// dpkg is the source of the packages of Debian and Ubuntu.
+type dpkg struct {
+	root  string
+	lists string // mark of apt's lists when packages were last looked for in them
+}
+
+func (d *dpkg) source() source {
+	return source{name: "deb", mark: d.mark, read: d.read, tell: d.tell}
+}
+
+func (d *dpkg) at(name string) string { return filepath.Join(d.root, name) }
+
+func (d *dpkg) mark() string {
+	return markOf(d.at(dpkgFolder+"/status"), d.at(dpkgFolder+"/updates"), d.at(listsFolder))
+}
+
+// markOf changes when one of the files or folders does.
+func markOf(paths ...string) string {
+	var b strings.Builder
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			b.WriteString("-|")
+			continue
+		}
+		if time.Since(info.ModTime()).Abs() < 2*time.Second {
+			return "" // a file's times stand still for some milliseconds: this may not have been the last change
+		}
+		fmt.Fprintf(&b, "%d %d|", info.Size(), info.ModTime().UnixNano())
+	}
+	return b.String()
+}
+
+func (d *dpkg) read(before map[string]policy.Program, first bool) reading {
+	r := d.database()
+	if len(r.programs) == 0 {
+		return r
+	}
+	lists := markOf(d.at(listsFolder))
+	var open []*policy.Program
+	for i := range r.programs {
+		p := &r.programs[i]
+		p.InstalledAt = d.installedAt(*p)
+		b, had := before[p.ID]
+		same := had && b.Version == p.Version && b.InstalledAt.Equal(p.InstalledAt)
+		if same && (b.Source == policy.SourceRepository || lists != "" && lists == d.lists) {
+			p.Source, p.Origin, p.InstalledBy, p.Fault = b.Source, b.Origin, b.InstalledBy, b.Fault
+		} else {
+			open = append(open, p)
+		}
+	}
+	d.origins(open)
+	d.lists = lists
+	for i := range r.programs {
+		mistrust(&r.programs[i], before, first)
+	}
+	return r
+}
+
+// mistrust takes away what only the system's own packages may say: anybody can build a package that calls itself essential.
+// Those that were there at the first look are the system's; later ones are when a signed repository has them.
+func mistrust(p *policy.Program, before map[string]policy.Program, first bool) {
+	b, had := before[p.ID]
+	switch {
+	case p.Source == policy.SourceRepository, first && p.Source == policy.SourceUnknown:
+	case had && b.Essential && b.Version == p.Version && b.InstalledAt.Equal(p.InstalledAt):
+	default:
+		p.Essential = false
+	}
+}
+
+// database reads dpkg's status and the updates that wait beside it. A system without dpkg has none.
+func (d *dpkg) database() reading {
+	if _, err := os.Stat(d.at(dpkgFolder)); os.IsNotExist(err) {
+		return reading{}
+	}
+	var files []io.Reader
+	for _, name := range append([]string{"status"}, d.updates()...) {
+		f, err := os.Open(d.at(filepath.Join(dpkgFolder, name)))
+		if err != nil {
+			return reading{torn: true, fault: "cannot read dpkg's database: " + err.Error()}
+		}
+		defer f.Close()
+		files = append(files, io.LimitReader(f, maxStatus))
+	}
+	return debs(files[0], files[1:]...)
+}
+
+// updates are the names of the updates that wait: digits only, in their order.
+func (d *dpkg) updates() []string {
+	var out []string
+	for _, name := range namesIn(d.at(dpkgFolder + "/updates")) {
+		if strings.Trim(name, "0123456789") == "" && len(out) < maxPrograms {
+			out = append(out, filepath.Join("updates", name))
+		}
+	}
+	return out
+}
+
+// installedAt is when dpkg wrote the list of a package's files.
+func (d *dpkg) installedAt(p policy.Program) time.Time {
+	for _, name := range []string{p.Name + ".list", p.Name + ":" + p.Arch + ".list"} {
+		if strings.ContainsRune(name, '/') {
+			return time.Time{}
+		}
+		if info, err := os.Lstat(filepath.Join(d.at(dpkgFolder), "info", name)); err == nil {
+			return info.ModTime().UTC().Truncate(time.Second)
+		}
+	}
+	return time.Time{}
+}
+
+// origins finds the repositories of packages in apt's lists.
+func (d *dpkg) origins(open []*policy.Program) {
+	if len(open) == 0 {
+		return
+	}
+	a := ask(open)
+	for _, l := range listsOf(namesIn(d.at(listsFolder)), d.trusted()) {
+		_ = d.readList(l, a) // one that cannot be read counts as one that is not there
+	}
+	a.settle()
+	d.remember(open)
+}
+
+// remember asks apt's history about those that the lists do not explain.
+func (d *dpkg) remember(open []*policy.Program) {
+	var done deeds
+	for _, p := range open {
+		if p.Source == policy.SourceRepository {
+			continue
+		}
+		if done.apt == nil {
+			done = d.deeds()
+		}
+		if deed, ok := done.apt[deedKey(p.Name, p.Version)]; ok {
+			*p = done.prove(*p, deed, true)
+		}
+	}
+}
+
+// readList reads one list; apt's own helper unpacks what is not plain or gzip.
+func (d *dpkg) readList(l list, a *asked) error {
+	path := d.at(filepath.Join(listsFolder, l.file))
+	if ext := filepath.Ext(l.file); ext != "" && ext != ".gz" && strings.HasPrefix(ext, ".") {
+		return d.unpack(path, l, a)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if filepath.Ext(l.file) != ".gz" {
+		return a.read(l, f)
+	}
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return err
+	}
+	return a.read(l, z)
+}
+
+func (d *dpkg) unpack(path string, l list, a *asked) error {
+	out, in := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := a.read(l, out)
+		out.CloseWithError(cmp.Or(err, io.ErrClosedPipe))
+		ended <- err
+	}()
+	err := unpacked(path, in)
+	in.CloseWithError(cmp.Or(err, io.EOF))
+	return cmp.Or(<-ended, err)
+}
+
+// trusted are the sources that apt takes without a signature.
+func (d *dpkg) trusted() []string {
+	files := []string{d.at(aptSources + "/sources.list")}
+	for _, name := range namesIn(d.at(aptSources + "/sources.list.d")) {
+		files = append(files, d.at(filepath.Join(aptSources, "sources.list.d", name)))
+	}
+	var out []string
+	for _, file := range files {
+		out = append(out, trustedIn(tail(file, maxHistory))...)
+	}
+	return out
+}
+
+func (d *dpkg) deeds() deeds {
+	return readDeeds(tail(d.at(aptHistory), maxHistory), tail(d.at(dpkgLog), maxHistory), time.Local)
+}
+
+func (d *dpkg) tell(events []policy.ProgramEvent) { d.deeds().tell(events) }
+
+// tail is the end of a file, from the beginning of a line; "" when it cannot be read.
+func tail(path string, most int64) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	from := max(info.Size()-most, 0)
+	raw, err := io.ReadAll(io.NewSectionReader(f, from, most))
+	if err != nil {
+		return ""
+	}
+	if from == 0 {
+		return string(raw)
+	}
+	_, rest, _ := strings.Cut(string(raw), "\n")
+	return rest
+}
+
+// namesIn lists a folder, sorted; nothing when it cannot be read.
+func namesIn(dir string) []string {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	names, _ := f.Readdirnames(maxPrograms) // what could be read before an error is worth having
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,207 @@
+package software
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"sekisho/internal/policy"
+)
+
+// Eyes look at every source. Their methods are for one goroutine.
+type Eyes struct {
+	o       Options
+	shelf   shelf
+	sources []source
+	marks   map[string]string // of the last look at each source
+	faults  map[string]string
+	looked  map[string]bool // a source was looked at since the start: what happens from then on does not happen while nobody looks
+	pending map[string][]policy.Program
+}
+
+// Open makes the eyes of this system.
+func Open(o Options) *Eyes { return newEyes(o, sources(o)) }
+
+func newEyes(o Options, from []source) *Eyes {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.Often, o.Calm = cmp.Or(o.Often, often), cmp.Or(o.Calm, calm)
+	return &Eyes{o: o, shelf: shelf{o.Dir}, sources: from, marks: map[string]string{}, faults: map[string]string{},
+		looked: map[string]bool{}, pending: map[string][]policy.Program{}}
+}
+
+// Look looks at what has changed since the last look, and gives nil where nothing has. The caller calls Keep when what it
+// was told is safe; until then the same would be told again by the eyes of a later start.
+func (e *Eyes) Look() (*Look, error) {
+	var l Look
+	fresh, news := 0, false
+	for _, s := range e.sources {
+		mark := s.mark()
+		if mark != "" && mark == e.marks[s.name] {
+			continue
+		}
+		before, had, err := e.shelf.get(s.name)
+		if err != nil {
+			e.o.Log.Error().Err(err).Str("source", s.name).Msg("looking as if for the first time")
+		}
+		if !had {
+			fresh++
+		}
+		news = e.see(s, before, had, &l) || news
+		e.marks[s.name] = mark
+	}
+	l.First = fresh > 0 && fresh == len(e.sources)
+	if !news {
+		return nil, nil
+	}
+	var err error
+	l.Programs, err = e.programs()
+	for _, s := range e.sources {
+		if f := e.faults[s.name]; f != "" {
+			l.Faults = append(l.Faults, f)
+		}
+	}
+	return &l, err
+}
+
+// see looks at one source and says whether there is anything new. What a source holds that is looked at for the first time
+// is no event.
+func (e *Eyes) see(s source, before []policy.Program, had bool, l *Look) bool {
+	old := byID(before)
+	r := s.read(old, !had)
+	events, there := difference(old, r, e.o.Now(), !e.looked[s.name])
+	news := !had || !same(before, there) || e.faults[s.name] != r.fault || !e.looked[s.name]
+	e.looked[s.name], e.faults[s.name] = true, r.fault
+	if !had {
+		events = nil
+	}
+	if s.tell != nil && len(events) > 0 {
+		s.tell(events)
+		there = told(there, events)
+	}
+	l.Events = append(l.Events, events...)
+	if news {
+		e.pending[s.name] = there
+	}
+	return news
+}
+
+// told brings what was found out about an event's program back to the list.
+func told(there []policy.Program, events []policy.ProgramEvent) []policy.Program {
+	news := map[string]policy.Program{}
+	for _, ev := range events {
+		news[ev.Program.ID] = ev.Program
+	}
+	for i := range there {
+		if p, ok := news[there[i].ID]; ok {
+			there[i] = p
+		}
+	}
+	return there
+}
+
+func same(a, b []policy.Program) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		x, y := a[i], b[i]
+		if !x.InstalledAt.Equal(y.InstalledAt) {
+			return false
+		}
+		x.InstalledAt, y.InstalledAt = time.Time{}, time.Time{}
+		if x != y {
+			return false
+		}
+	}
+	return true
+}
+
+// Keep notes that what the last look said is safe.
+func (e *Eyes) Keep() error {
+	for name, programs := range e.pending {
+		if err := e.shelf.put(name, programs); err != nil {
+			return err
+		}
+		delete(e.pending, name)
+	}
+	return nil
+}
+
+// Programs are all that were there at the last look.
+func (e *Eyes) Programs() ([]policy.Program, error) { return e.programs() }
+
+func (e *Eyes) programs() ([]policy.Program, error) {
+	var all []policy.Program
+	for _, s := range e.sources {
+		if p, waits := e.pending[s.name]; waits {
+			all = append(all, p...)
+			continue
+		}
+		p, _, err := e.shelf.get(s.name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p...)
+	}
+	return all, nil
+}
+
+// Watch tells when it is time to look: at once, soon after something changed, and every quarter of an hour. The channel is
+// closed when ctx ends.
+func (e *Eyes) Watch(ctx context.Context) <-chan struct{} {
+	out, stirred := make(chan struct{}), make(chan struct{}, 1)
+	e.listen(ctx, stirred)
+	go func() {
+		defer close(out)
+		for {
+			select {
+			case out <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			if !e.wait(ctx, stirred) {
+				return
+			}
+		}
+	}()
+	return out
+}
+
+// wait waits for something to happen, and then until it is over.
+func (e *Eyes) wait(ctx context.Context, stirred <-chan struct{}) bool {
+	slow := time.NewTimer(e.o.Often - rand.N(e.o.Often/4+1)) // a fleet that was switched on together does not look together
+	defer slow.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-slow.C:
+		return true
+	case <-stirred:
+	}
+	over, enough := time.NewTimer(e.o.Calm), time.NewTimer(patient)
+	defer over.Stop()
+	defer enough.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-stirred:
+			over.Reset(e.o.Calm)
+		case <-over.C:
+			return true
+		case <-enough.C:
+			return true
+		}
+	}
+}
+
+// ring never waits.
+func ring(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
