@@ -49,16 +49,21 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, terminal string) {
 		refuse(w, http.StatusTooManyRequests, "cannot store: this terminal has sent very much", "keep the records; they are taken little by little")
 		return
 	}
-	acked, err := a.DB.AddEvents(r.Context(), terminal, req, a.Now())
+	if len(req.Sheets) > 0 && !a.flow.takeSheets(terminal, req, a.Now()) {
+		a.Log.Warn().Str("terminal", terminal).Msg("sheets left out: this terminal has sent very much")
+		req.Sheets = nil // its records are worth more
+	}
+	answer, err := a.DB.AddEvents(r.Context(), terminal, req, a.Now())
 	switch {
 	case errors.Is(err, store.ErrInvalid):
 		a.refuseBatch(w, terminal, err)
 	case errors.Is(err, store.ErrAltered):
-		a.answer(w, wire.EventsAnswer{Acked: acked, Want: []string{wire.WantJournal}})
+		answer.Want = []string{wire.WantJournal}
+		a.answer(w, answer)
 	case err != nil:
 		a.fail(w, terminal, err)
 	default:
-		a.answer(w, wire.EventsAnswer{Acked: acked})
+		a.answer(w, answer)
 	}
 }
 

@@ -28,12 +28,30 @@ type level struct {
 	at   time.Time
 }
 
-// take says whether a batch still has room.
+// take says whether a batch's records still have room.
 func (f *flow) take(terminal string, req wire.EventsRequest, now time.Time) bool {
 	cost := int64(0)
 	for _, e := range req.Entries {
 		cost += int64(len(e.Body)) + rowCost
 	}
+	return f.spend(terminal, cost, now)
+}
+
+// takeSheets says whether a batch's sheets have room beside its records. Reading them costs the same whether they are kept or not.
+func (f *flow) takeSheets(terminal string, req wire.EventsRequest, now time.Time) bool {
+	cost := int64(0)
+	for _, sh := range req.Sheets {
+		for _, it := range sh.Set {
+			cost += int64(len(it.ID)+len(it.Body)) + rowCost
+		}
+		for _, id := range sh.Gone {
+			cost += int64(len(id)) + rowCost
+		}
+	}
+	return f.spend(terminal, cost, now)
+}
+
+func (f *flow) spend(terminal string, cost int64, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.by == nil {

@@ -1,5 +1,5 @@
-// Package carryout makes media use permissions and composes the policy document that carries them to a terminal.
-// It never lets a device in by itself, and never makes a permission without an end.
+// Package carryout makes media use permissions and software permissions, and composes the policy document that carries
+// them to a terminal. It never lets a device or a program in by itself, and never makes a permission without an end.
 package carryout
 
 import (
@@ -13,6 +13,7 @@ import (
 // rows is what permissions are made from and kept in.
 type rows interface {
 	Event(ctx context.Context, id int64) (store.Event, error)
+	InstalledItem(ctx context.Context, terminal, item string) (store.Installed, error)
 	PutGrant(ctx context.Context, g store.Grant, now time.Time) (store.Grant, error)
 	TerminalPolicy(ctx context.Context, terminal string) (store.TerminalPolicy, error)
 }

@@ -22,6 +22,7 @@ type desk struct {
 	device *policy.Device
 	given  []store.Grant
 	policy store.TerminalPolicy
+	tool   *policy.Program
 }
 
 func (d *desk) Event(_ context.Context, id int64) (store.Event, error) {
@@ -32,7 +33,17 @@ func (d *desk) Event(_ context.Context, id int64) (store.Event, error) {
 	if d.device != nil {
 		e.Record.Event = &policy.Event{Device: *d.device}
 	}
+	if d.tool != nil {
+		e.Record.Software = &policy.ProgramEvent{Program: *d.tool}
+	}
 	return e, nil
+}
+
+func (d *desk) InstalledItem(_ context.Context, terminal, item string) (store.Installed, error) {
+	if d.tool == nil || terminal != "t1" || item != d.tool.ID {
+		return store.Installed{}, store.ErrNotFound
+	}
+	return store.Installed{Terminal: terminal, Program: *d.tool}, nil
 }
 
 func (d *desk) PutGrant(_ context.Context, g store.Grant, now time.Time) (store.Grant, error) {

@@ -20,7 +20,7 @@ func Compose(t store.Terminal, g store.GroupPolicy, grants []store.Grant, clause
 		IssuedAt: made.UTC(), RemovableMedia: g.Control, Contact: g.Contact, Clauses: clauses,
 	}
 	for _, r := range grants {
-		if r.RevokedAt.IsZero() && r.Until.After(made) {
+		if r.Permit == nil && r.RevokedAt.IsZero() && r.Until.After(made) {
 			p.Grants = append(p.Grants, r.Grant)
 		}
 	}
@@ -41,7 +41,7 @@ func (o *Office) Document(ctx context.Context, terminal string, version int) (pa
 		offer(&p, from.Update)
 	}
 	if version >= wire.VersionSoftware {
-		control(&p, from.Policy.Software)
+		control(&p, from.Policy.Software, from.Grants)
 	}
 	if problems := p.Validate(); len(problems) > 0 {
 		return nil, 0, fmt.Errorf("cannot compose policy of terminal %s: %s: %s", terminal, problems[0].Path, problems[0].Text.EN)
@@ -63,13 +63,21 @@ func offer(p *policy.Policy, o *store.Offered) {
 	p.Update = &policy.Update{Offer: o.ID, Version: o.Update.Version, Spread: int64(o.Spread.Seconds()), Key: e.Key, Manifest: e.Payload, Signature: e.Signature}
 }
 
-// control writes the control of software into the document, whose schema grows only with it, as with an update.
-func control(p *policy.Policy, s *policy.Software) {
+// control writes the control of software into the document, whose schema grows only with it, as with an update. The group's
+// own control stays as it is: the terminal's permissions stand in a copy.
+func control(p *policy.Policy, s *policy.Software, grants []store.Grant) {
 	if s == nil {
 		return
 	}
+	own := *s
+	own.Permits = nil
+	for _, r := range grants {
+		if r.Permit != nil && r.RevokedAt.IsZero() && r.Until.After(p.IssuedAt) && len(own.Permits) < policy.MaxPermits {
+			own.Permits = append(own.Permits, *r.Permit)
+		}
+	}
 	p.Schema = policy.SchemaSoftware
-	p.Software = s
+	p.Software = &own
 }
 
 // Seal signs a document and gives it as it crosses the wire.

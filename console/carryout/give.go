@@ -19,7 +19,13 @@ const maxReason = 1000
 // Give checks what was asked and publishes the permission to its terminal: grant, audit row and the terminal's new
 // policy revision in one transaction. The medium is the one of the blocked record; who asks names it by that alone.
 // The second answer is what is wrong with the fields (device, terminal, from, until, reason); with it nothing was done.
+//
+// With a Permit it is a permission for software: what stands in it must be one file or one version of one product, and be
+// the program that the record or the terminal's list names.
 func (o *Office) Give(ctx context.Context, g store.Grant, now time.Time) (store.Grant, []policy.Problem, error) {
+	if g.Permit != nil {
+		return o.givePermit(ctx, g, now)
+	}
 	ev, err := o.DB.Event(ctx, g.Event)
 	if errors.Is(err, store.ErrNotFound) {
 		return store.Grant{}, []policy.Problem{problem("device", "もとになる記録がありません", "there is no such record")}, nil

@@ -46,6 +46,12 @@ func tame(r *wire.Record) {
 	if r.Event != nil {
 		r.Event.SeenAt = bounded(r.Event.SeenAt)
 	}
+	if r.Software != nil {
+		r.Software.SeenAt, r.Software.Program.InstalledAt = bounded(r.Software.SeenAt), bounded(r.Software.Program.InstalledAt)
+	}
+	if r.Check != nil {
+		r.Check.AsOf, r.Check.Since = bounded(r.Check.AsOf), bounded(r.Check.Since)
+	}
 	if r.Decision != nil {
 		r.Decision.Until = bounded(r.Decision.Until)
 	}
@@ -92,7 +98,7 @@ func (w *where) equal(column, value string) {
 
 // recordKinds are the kinds of records; any other word in a filter is a device's kind.
 func recordKinds() []string {
-	return []string{wire.RecordDevice, wire.RecordAgent, wire.RecordPolicy, wire.RecordClock, wire.RecordGap, wire.RecordGate, markUnread}
+	return []string{wire.RecordDevice, wire.RecordAgent, wire.RecordPolicy, wire.RecordClock, wire.RecordGap, wire.RecordGate, wire.RecordProgram, markUnread}
 }
 
 func (f EventFilter) where() *where {

@@ -12,24 +12,50 @@ import (
 
 // grantSelect finds the last use by the index of records that name a grant.
 const grantSelect = `SELECT r.id, r.terminal, t.name, r.body, r.from_at, r.until_at, r.event, r.reason, r.given_by, r.created_at,
-	r.revoked_at, r.revoked_by, r.revision, r.device_name,
+	r.revoked_at, r.revoked_by, r.revision, r.device_name, r.kind,
 	COALESCE((SELECT MAX(e.at) FROM events e WHERE e.grant_id <> '' AND e.grant_id = r.id AND e.terminal = r.terminal), 0)
 	FROM grants r JOIN terminals t ON t.id = r.terminal`
 
 func readGrant(s scanner) (g Grant, err error) {
-	var id, body string
+	var id, body, kind string
 	var from, until, created, revoked, used int64
 	err = s.Scan(&id, &g.Terminal, &g.TerminalName, &body, &from, &until, &g.Event, &g.Reason, &g.By, &created,
-		&revoked, &g.RevokedBy, &g.Revision, &g.DeviceName, &used)
+		&revoked, &g.RevokedBy, &g.Revision, &g.DeviceName, &kind, &used)
 	if err != nil {
 		return g, err
 	}
-	if err := json.Unmarshal([]byte(body), &g.Grant); err != nil {
+	if err := g.readBody(kind, body); err != nil {
 		return g, fmt.Errorf("cannot read grant %s: %w", id, err)
 	}
 	g.ID, g.From, g.Until = id, moment(from), moment(until)
+	if g.Permit != nil {
+		g.Permit.ID, g.Permit.From, g.Permit.Until, g.Approver = id, g.From, g.Until, g.Permit.Approver
+	}
 	g.CreatedAt, g.RevokedAt, g.LastUse = moment(created), moment(revoked), moment(used)
 	return g, nil
+}
+
+// Kinds of permissions.
+const (
+	grantMedium   = "medium"
+	grantSoftware = "software"
+)
+
+func (g *Grant) readBody(kind, body string) error {
+	if kind == grantSoftware {
+		return json.Unmarshal([]byte(body), &g.Permit)
+	}
+	return json.Unmarshal([]byte(body), &g.Grant)
+}
+
+// body is the part of a permission that goes to its terminal.
+func (g *Grant) body() (kind string, v any) {
+	if g.Permit == nil {
+		return grantMedium, g.Grant
+	}
+	t := *g.Permit
+	t.ID, t.From, t.Until, t.Approver = g.ID, g.From, g.Until, g.Approver
+	return grantSoftware, t
 }
 
 // Grants gives permissions, newest first; running ones by their end, soonest first.
@@ -100,18 +126,19 @@ func raiseOne(ctx context.Context, tx *sql.Tx, terminal string, now time.Time) (
 }
 
 func putGrant(ctx context.Context, tx *sql.Tx, n int64, g Grant) error {
-	body, err := json.Marshal(g.Grant)
+	kind, carried := g.body()
+	body, err := json.Marshal(carried)
 	if err != nil {
 		return fmt.Errorf("cannot store grant: %w", err)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO grants (n, id, terminal, body, from_at, until_at, event, reason, given_by, created_at, revision, device_name)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		n, g.ID, g.Terminal, string(body), ms(g.From), ms(g.Until), g.Event, g.Reason, g.By, ms(g.CreatedAt), g.Revision, g.DeviceName)
+	_, err = tx.ExecContext(ctx, `INSERT INTO grants (n, id, terminal, body, from_at, until_at, event, reason, given_by, created_at, revision, device_name, kind)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		n, g.ID, g.Terminal, string(body), ms(g.From), ms(g.Until), g.Event, g.Reason, g.By, ms(g.CreatedAt), g.Revision, g.DeviceName, kind)
 	if err != nil {
 		return err
 	}
 	return note(ctx, tx, g.CreatedAt, g.By, "grant", g.ID, map[string]any{
-		"terminal": g.Terminal, "event": g.Event, "until": g.Until, "reason": g.Reason, "grant": g.Grant, "revision": g.Revision,
+		"terminal": g.Terminal, "event": g.Event, "until": g.Until, "reason": g.Reason, "grant": carried, "revision": g.Revision,
 	})
 }
 

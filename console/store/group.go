@@ -22,6 +22,12 @@ type groupStatements struct {
 	hashes, fault             *sql.Stmt
 	insertOne, insertMany     *sql.Stmt
 	touchContact, touchStatus *sql.Stmt
+	sheetFind, sheetMove      *sql.Stmt
+	softFind, softPut         *sql.Stmt
+	softDrop, softSweep       *sql.Stmt
+	softCount                 *sql.Stmt
+	progFind, progAdd         *sql.Stmt
+	progForget                *sql.Stmt
 }
 
 func (g *groupStatements) prepare(ctx context.Context, db *sql.DB) error {
@@ -41,6 +47,22 @@ func (g *groupStatements) prepare(ctx context.Context, db *sql.DB) error {
 	g.insertMany = stmt(insertText(insertRows))
 	g.touchContact = stmt(`UPDATE terminals SET last_contact = $1 WHERE id = $2 AND last_contact < $1`)
 	g.touchStatus = stmt(`UPDATE terminals SET last_contact = $1, applied = $2, agent = $3, status = $4 WHERE id = $5`)
+	g.sheetFind = stmt(`SELECT tag, turn, items, whole FROM sheets WHERE terminal = $1 AND name = $2`)
+	g.sheetMove = stmt(`INSERT INTO sheets (terminal, name, tag, turn, items, whole, begun_at, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+		ON CONFLICT (terminal, name) DO UPDATE SET tag = excluded.tag, turn = excluded.turn, items = excluded.items, whole = excluded.whole,
+		begun_at = CASE WHEN $8 = 1 THEN excluded.begun_at ELSE sheets.begun_at END, changed_at = excluded.changed_at`)
+	g.softFind = stmt(`SELECT turn, program, body FROM software WHERE terminal = $1 AND item = $2`)
+	g.softPut = stmt(`INSERT INTO software (terminal, item, turn, program, username, installed_at, first_seen, changed_at, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8) ON CONFLICT (terminal, item) DO UPDATE SET turn = excluded.turn, program = excluded.program,
+		username = excluded.username, installed_at = excluded.installed_at, body = excluded.body,
+		changed_at = CASE WHEN software.body = excluded.body THEN software.changed_at ELSE excluded.changed_at END`)
+	g.softDrop = stmt(`DELETE FROM software WHERE terminal = $1 AND item = $2`)
+	g.softSweep = stmt(`DELETE FROM software WHERE terminal = $1 AND turn <> $2 RETURNING program`)
+	g.softCount = stmt(`SELECT COUNT(*) FROM software WHERE terminal = $1`)
+	g.progFind = stmt(`SELECT id FROM programs WHERE digest = $1`)
+	g.progAdd = stmt(`INSERT INTO programs (digest, kind, name, version, publisher, signer, source, origin, path, hash, essential)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id`)
+	g.progForget = stmt(`DELETE FROM programs WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM software WHERE program = $1)`)
 	return failed
 }
 

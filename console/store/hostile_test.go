@@ -75,12 +75,12 @@ func TestAStatusThatIsTooLongKeepsNoRecordFromBeingStored(t *testing.T) {
 		j := journalOf{outbox: "journal-" + name}
 		req := j.batch(t, stick("A"))
 		req.Status = s
-		acked, err := db.AddEvents(t.Context(), "t1", req, noon)
+		answer, err := db.AddEvents(t.Context(), "t1", req, noon)
 		must(t, err)
 		got, err := db.Terminal(t.Context(), "t1")
 		must(t, err)
-		if acked != 1 || got.Status.Gate != "shut" || len(got.Status.Faults) != 1 || !strings.HasPrefix(got.Status.Faults[0], "cannot show") {
-			t.Errorf("%s: acked %d, status %.200v", name, acked, got.Status)
+		if answer.Acked != 1 || got.Status.Gate != "shut" || len(got.Status.Faults) != 1 || !strings.HasPrefix(got.Status.Faults[0], "cannot show") {
+			t.Errorf("%s: acked %d, status %.200v", name, answer.Acked, got.Status)
 		}
 	}
 }

@@ -27,10 +27,12 @@ type batch struct {
 	prev     wire.Hash
 	rows     []row
 	status   *wire.Status
+	sheets   []step
 	now      time.Time
 	acked    uint64
-	altered  bool       // a number came again with other content: nothing of the batch was stored
-	done     chan error // buffered; nil for a contact that nobody waits for
+	stands   map[string]wire.Hash // where each sheet that came stands afterwards
+	altered  bool                 // a number came again with other content: nothing of the batch was stored
+	done     chan error           // buffered; nil for a contact that nobody waits for
 }
 
 // ErrAltered says that a number came again with other content, as from a terminal that was restored from an image.
@@ -38,29 +40,30 @@ type batch struct {
 // new journal and send it again there.
 var ErrAltered = errors.New("cannot store records: the journal repeats numbers with other content")
 
-// AddEvents stores a batch and the terminal's status and answers the highest number that is on disk.
-// A repeat is ignored and answered alike; what does not follow is kept and marked, never repaired.
-func (db *DB) AddEvents(ctx context.Context, terminal string, req wire.EventsRequest, now time.Time) (acked uint64, err error) {
+// AddEvents stores a batch, the terminal's status and its sheets, and answers the highest number that is on disk and where
+// the sheets stand. A repeat is ignored and answered alike; what does not follow is kept and marked, never repaired.
+// A step of a sheet that does not follow costs nothing else.
+func (db *DB) AddEvents(ctx context.Context, terminal string, req wire.EventsRequest, now time.Time) (wire.EventsAnswer, error) {
 	b, err := prepare(terminal, req, now)
 	if err != nil {
-		return 0, err
+		return wire.EventsAnswer{}, err
 	}
 	b.ctx, b.done = ctx, make(chan error, 1)
 	select {
 	case db.queue <- b:
 	case <-db.closing:
-		return 0, errClosing
+		return wire.EventsAnswer{}, errClosing
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return wire.EventsAnswer{}, ctx.Err()
 	}
 	select {
 	case err := <-b.done:
 		if err == nil && b.altered {
 			err = ErrAltered
 		}
-		return b.acked, err
+		return wire.EventsAnswer{Acked: b.acked, Sheets: b.stands}, err
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return wire.EventsAnswer{}, ctx.Err()
 	}
 }
 
@@ -144,6 +147,11 @@ func (db *DB) storeAll(group []*batch) error {
 func (s *groupTx) store(b *batch) error {
 	if len(b.rows) > 0 {
 		if err := s.storeRows(b); err != nil {
+			return err
+		}
+	}
+	if len(b.sheets) > 0 {
+		if err := s.storeSheets(b); err != nil {
 			return err
 		}
 	}

@@ -16,10 +16,10 @@ func TestABatchIsKeptOnceHoweverOftenItComes(t *testing.T) {
 	j := journalOf{outbox: "journal-1"}
 	req := j.batch(t, stick("A"), stick("B"), stick("C"))
 	for range 3 {
-		acked, err := db.AddEvents(t.Context(), "t1", req, noon)
+		answer, err := db.AddEvents(t.Context(), "t1", req, noon)
 		must(t, err)
-		if acked != 3 {
-			t.Fatalf("acked %d, want 3", acked)
+		if answer.Acked != 3 {
+			t.Fatalf("acked %d, want 3", answer.Acked)
 		}
 	}
 	list, err := db.Events(t.Context(), EventFilter{Terminal: "t1"})
@@ -56,10 +56,10 @@ func TestAHoleInTheNumbersIsKeptMarkedAndReportedOnce(t *testing.T) {
 		t.Fatalf("the record behind the hole must be marked, the next one not: %+v", list)
 	}
 	// What was missing may still come; it fills the hole.
-	acked, err := db.AddEvents(t.Context(), "t1", lost, noon)
+	answer, err := db.AddEvents(t.Context(), "t1", lost, noon)
 	must(t, err)
-	if acked != 5 {
-		t.Fatalf("acked %d, want 5", acked)
+	if answer.Acked != 5 {
+		t.Fatalf("acked %d, want 5", answer.Acked)
 	}
 	list, err = db.Events(t.Context(), EventFilter{Kind: wire.RecordDevice})
 	must(t, err)
@@ -76,9 +76,9 @@ func TestANumberThatComesAgainWithOtherContentDoesNotReplaceTheFirst(t *testing.
 	must(t, err)
 	forged := journalOf{outbox: "journal-1"}
 	req := forged.batch(t, stick("innocent"), stick("B"))
-	acked, err := db.AddEvents(t.Context(), "t1", req, noon)
-	if !errors.Is(err, ErrAltered) || acked != 1 {
-		t.Fatalf("acked %d, %v; want 1 and %v", acked, err, ErrAltered)
+	answer, err := db.AddEvents(t.Context(), "t1", req, noon)
+	if !errors.Is(err, ErrAltered) || answer.Acked != 1 {
+		t.Fatalf("acked %d, %v; want 1 and %v", answer.Acked, err, ErrAltered)
 	}
 	list, err := db.Events(t.Context(), EventFilter{Kind: wire.RecordDevice})
 	must(t, err)
@@ -86,10 +86,10 @@ func TestANumberThatComesAgainWithOtherContentDoesNotReplaceTheFirst(t *testing.
 		t.Fatalf("want A kept and nothing else stored: %+v", list)
 	}
 	fresh := journalOf{outbox: "journal-2"}
-	acked, err = db.AddEvents(t.Context(), "t1", fresh.batch(t, stick("innocent"), stick("B")), noon)
+	answer, err = db.AddEvents(t.Context(), "t1", fresh.batch(t, stick("innocent"), stick("B")), noon)
 	must(t, err)
-	if acked != 2 {
-		t.Fatalf("the new journal: acked %d, want 2", acked)
+	if answer.Acked != 2 {
+		t.Fatalf("the new journal: acked %d, want 2", answer.Acked)
 	}
 	codes := map[string]int{}
 	gaps, err := db.Events(t.Context(), EventFilter{Kind: wire.RecordGap})
@@ -221,16 +221,16 @@ func TestAFullDiskIsSaidAndNothingIsAcknowledged(t *testing.T) {
 		records[i] = stick(fmt.Sprint(i))
 	}
 	req := j.batch(t, records...)
-	acked, err := db.AddEvents(t.Context(), "t1", req, noon)
-	if !errors.Is(err, ErrFull) || acked != 0 {
-		t.Fatalf("acked %d, %v", acked, err)
+	answer, err := db.AddEvents(t.Context(), "t1", req, noon)
+	if !errors.Is(err, ErrFull) || answer.Acked != 0 {
+		t.Fatalf("acked %d, %v", answer.Acked, err)
 	}
 	_, err = db.writer.Exec(`PRAGMA max_page_count = 1000000`)
 	must(t, err)
-	acked, err = db.AddEvents(t.Context(), "t1", req, noon)
+	answer, err = db.AddEvents(t.Context(), "t1", req, noon)
 	must(t, err)
-	if acked != 400 {
-		t.Fatalf("acked %d after room was made", acked)
+	if answer.Acked != 400 {
+		t.Fatalf("acked %d after room was made", answer.Acked)
 	}
 }
 

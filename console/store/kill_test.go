@@ -33,9 +33,9 @@ func storeForever(path string) {
 			j := journalOf{outbox: "journal-" + id}
 			for {
 				req := j.batch(t, stick("A"), stick("B"), stick("C"), stick("D"), stick("E"))
-				acked, err := db.AddEvents(ctx, id, req, noon)
+				answer, err := db.AddEvents(ctx, id, req, noon)
 				must(t, err)
-				said <- fmt.Sprintf("%s %d", id, acked)
+				said <- fmt.Sprintf("%s %d", id, answer.Acked)
 			}
 		}()
 	}

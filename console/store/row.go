@@ -52,10 +52,12 @@ type facts struct {
 	Request  string         `json:"request"`
 	Decision *decisionFacts `json:"decision"`
 	Event    *eventFacts    `json:"event"`
+	Software *programFacts  `json:"software"`
 }
 
 type decisionFacts struct {
 	Action policy.Action `json:"action"`
+	Mode   policy.Mode   `json:"mode"`
 	Grant  string        `json:"grant"`
 	Alarm  bool          `json:"alarm"`
 }
@@ -73,12 +75,23 @@ type eventFacts struct {
 	} `json:"device"`
 }
 
+type programFacts struct {
+	What    string `json:"what"`
+	User    string `json:"user"`
+	Program struct {
+		ID      string `json:"id"`
+		Name    string `json:"name"`
+		Version string `json:"version"`
+		User    string `json:"user"`
+	} `json:"program"`
+}
+
 // prepare checks a batch's bounds and reads its rows; it needs no database.
 func prepare(terminal string, req wire.EventsRequest, now time.Time) (*batch, error) {
 	if err := checkBatch(req); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	b := &batch{terminal: terminal, outbox: req.Outbox, prev: req.Prev, status: req.Status, now: now}
+	b := &batch{terminal: terminal, outbox: req.Outbox, prev: req.Prev, status: req.Status, now: now, sheets: prepareSheets(req.Sheets)}
 	b.rows = make([]row, len(req.Entries))
 	prev := req.Prev
 	for i, e := range req.Entries {
@@ -148,6 +161,10 @@ func (r *row) describe(f facts) {
 	if f.Decision != nil {
 		r.grant = clean(f.Decision.Grant)
 	}
+	if f.Kind == wire.RecordProgram && f.Software != nil {
+		r.describeProgram(f.Software)
+		return
+	}
 	if f.Event == nil {
 		return
 	}
@@ -159,6 +176,18 @@ func (r *row) describe(f facts) {
 	}
 	if f.Kind == wire.RecordDevice {
 		r.what = clean(string(leading(d.Kinds)))
+	}
+}
+
+// describeProgram puts the program where a device stands: its id is what tells it from the next one.
+func (r *row) describeProgram(f *programFacts) {
+	p := f.Program
+	r.user, r.serial = clean(f.User), clean(p.ID)
+	if r.user == "" {
+		r.user = clean(p.User)
+	}
+	if r.device = clean(strings.TrimSpace(p.Name + " " + p.Version)); r.device == "" {
+		r.device = r.serial
 	}
 }
 
@@ -177,7 +206,7 @@ func leading(kinds []policy.Kind) policy.Kind {
 }
 
 // judge says how much a record matters and whether an administrator must see it.
-// A device that goes away, one judged again while it stays and a block still under way are no second violation.
+// A device or program that goes away, one judged again while it stays and a block still under way are no second violation.
 func judge(f facts) (severity string, violation bool) {
 	switch {
 	case f.Kind == wire.RecordGap && f.Code == CodeBegun:
@@ -186,11 +215,12 @@ func judge(f facts) (severity string, violation bool) {
 		return severeAlarm, true
 	case f.Outcome == policy.OutcomeBlockFailed:
 		return severeAlarm, true
-	case f.Outcome == policy.OutcomePending, f.Event != nil && f.Event.What == policy.EventDetach:
+	case f.Outcome == policy.OutcomePending, f.Event != nil && f.Event.What == policy.EventDetach,
+		f.Software != nil && f.Software.What == policy.ProgramRemoved:
 		return severeInfo, false
-	case f.Kind != wire.RecordDevice:
+	case f.Kind != wire.RecordDevice && f.Kind != wire.RecordProgram:
 		return judgeOther(f)
-	case f.Decision == nil || !(policy.Decision{Action: f.Decision.Action}).Violation():
+	case f.Decision == nil || !(policy.Decision{Action: f.Decision.Action, Mode: f.Decision.Mode}).Violation():
 		return judgeAllowed(f), false
 	case f.Code == wire.CodeAgain:
 		return severeInfo, false // the visit's first record is the violation

@@ -113,9 +113,11 @@ type GroupPolicy struct {
 	At       time.Time
 }
 
-// Grant is a media use permission with its history.
+// Grant is a media use permission with its history. With a Permit it is one for software instead: of policy.Grant it then
+// has only the id, the window and the approver.
 type Grant struct {
 	policy.Grant
+	Permit                 *policy.Permit
 	Terminal, TerminalName string
 	Event                  int64 // the blocked record it was given from; 0 none
 	Reason                 string
