@@ -234,3 +234,28 @@ func composed(t *testing.T, o *Office, version int) []byte {
 	}
 	return payload
 }
+
+func TestChecksGoToAgentsThatCanReadThemWithTheWaiversThatConcernThem(t *testing.T) {
+	health := policy.DefaultHealth()
+	waiver := func(id string, terminals, groups []string) policy.Waiver {
+		return policy.Waiver{ID: id, Check: "patch.level", Terminals: terminals, Group: groups, Reason: "r", Measure: "m", Approver: "a", From: now, Until: now.Add(time.Hour)}
+	}
+	health.Waivers = []policy.Waiver{waiver("1", []string{"t1", "t2"}, nil), waiver("2", []string{"t2"}, nil), waiver("3", nil, []string{"default"})}
+	d := &desk{policy: store.TerminalPolicy{
+		RevisedAt: now, Terminal: store.Terminal{ID: "t1", Group: "default", GroupName: "既定", Revision: 42},
+		Policy: store.GroupPolicy{Control: policy.DefaultControl(policy.ModeEnforce)},
+	}}
+	o := office(t, d)
+	without := composed(t, o, wire.Version)
+	d.policy.Policy.Health = health
+	if old := composed(t, o, wire.VersionHealth-1); !bytes.Equal(old, without) {
+		t.Errorf("an agent of the version before would refuse\n%s", old)
+	}
+	p, err := policy.Parse(composed(t, o, wire.VersionHealth))
+	if err != nil || p.Health == nil || len(p.Health.Waivers) != 2 || len(p.Health.Waivers[0].Terminals) != 1 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if len(health.Waivers) != 3 || len(health.Waivers[0].Terminals) != 2 {
+		t.Error("the group's own policy was changed")
+	}
+}

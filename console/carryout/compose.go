@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"sekisho/console/store"
@@ -43,6 +45,9 @@ func (o *Office) Document(ctx context.Context, terminal string, version int) (pa
 	if version >= wire.VersionSoftware {
 		control(&p, from.Policy.Software, from.Grants)
 	}
+	if version >= wire.VersionHealth {
+		checks(&p, from.Policy.Health)
+	}
 	if problems := p.Validate(); len(problems) > 0 {
 		return nil, 0, fmt.Errorf("cannot compose policy of terminal %s: %s: %s", terminal, problems[0].Path, problems[0].Text.EN)
 	}
@@ -78,6 +83,23 @@ func control(p *policy.Policy, s *policy.Software, grants []store.Grant) {
 	}
 	p.Schema = policy.SchemaSoftware
 	p.Software = &own
+}
+
+// checks writes the control of health into the document, with the clauses that its checks stand on and the waivers that
+// concern this terminal. The schema grows only with it.
+func checks(p *policy.Policy, h *policy.Health) {
+	if h == nil {
+		return
+	}
+	own := *h
+	own.Waivers = slices.DeleteFunc(slices.Clone(h.Waivers), func(w policy.Waiver) bool {
+		return !slices.Contains(w.Terminals, p.Terminal) && !slices.Contains(w.Group, p.Group)
+	})
+	for i := range own.Waivers {
+		own.Waivers[i].Terminals = slices.DeleteFunc(slices.Clone(own.Waivers[i].Terminals), func(t string) bool { return t != p.Terminal })
+	}
+	p.Schema, p.Health, p.Clauses = policy.SchemaHealth, &own, maps.Clone(p.Clauses)
+	maps.Copy(p.Clauses, policy.HealthClauses())
 }
 
 // Seal signs a document and gives it as it crosses the wire.

@@ -16,6 +16,7 @@ type groupBody struct {
 	Control  policy.Control   `json:"removable_media"`
 	Contact  policy.Contact   `json:"contact"`
 	Software *policy.Software `json:"software,omitempty"` // nil: programs are not controlled
+	Health   *policy.Health   `json:"health,omitempty"`   // nil: nothing is checked
 }
 
 const groupPolicyColumns = `p.group_id, p.version, p.body, p.reason, p.changed_by, p.changed_at`
@@ -30,7 +31,7 @@ func readGroupPolicy(s scanner) (p GroupPolicy, err error) {
 	if err := json.Unmarshal([]byte(body), &b); err != nil {
 		return p, fmt.Errorf("cannot read policy %s version %d: %w", p.Group, p.Version, err)
 	}
-	p.Control, p.Contact, p.Software, p.At = b.Control, b.Contact, b.Software, moment(at)
+	p.Control, p.Contact, p.Software, p.Health, p.At = b.Control, b.Contact, b.Software, b.Health, moment(at)
 	return p, nil
 }
 
@@ -76,7 +77,7 @@ func (db *DB) GroupHistory(ctx context.Context, group string) ([]GroupPolicy, er
 // PutGroupPolicy adds a version and raises the wanted revision of every terminal of the group;
 // ErrConflict when basedOn is not the newest version.
 func (db *DB) PutGroupPolicy(ctx context.Context, p GroupPolicy, basedOn int64, now time.Time) (GroupPolicy, error) {
-	body, err := json.Marshal(groupBody{p.Control, p.Contact, p.Software})
+	body, err := json.Marshal(groupBody{p.Control, p.Contact, p.Software, p.Health})
 	if err != nil {
 		return GroupPolicy{}, fmt.Errorf("cannot store policy: %w", err)
 	}

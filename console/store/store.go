@@ -108,6 +108,7 @@ type GroupPolicy struct {
 	Control  policy.Control // removable media
 	Contact  policy.Contact
 	Software *policy.Software // nil: programs are not controlled
+	Health   *policy.Health   // nil: nothing is checked
 	Reason   string           // why it was changed
 	By       string
 	At       time.Time

@@ -98,7 +98,7 @@ func (s *server) checkPolicy(r *request, body editPage, publish bool) error {
 		return err
 	}
 	want := body.Form.policy(body.Group.ID)
-	want.By, want.Software = r.by(), have.Software // software has pages of its own
+	want.By, want.Software, want.Health = r.by(), have.Software, have.Health // these have pages of their own
 	body.validate(want, r.lang, s.pages[r.lang].words)
 	if have.Version != body.BasedOn {
 		body.Newer, body.NewerBy = have.Version, have.By

@@ -10,13 +10,15 @@ import "time"
 //	1  removable media, grants, contact, clauses
 //	2  update; a document without one is still written as 1, byte for byte
 //	3  software; a document without it is still written as 2 or 1
-const Schema = 3
+//	4  health; a document without it is still written as 3, 2 or 1
+const Schema = 4
 
 // The schemas from which on a document may hold what it says.
 const (
 	SchemaFirst    = 1
 	SchemaUpdate   = 2
 	SchemaSoftware = 3
+	SchemaHealth   = 4
 )
 
 // Mode says how far a control goes on a terminal.
@@ -55,6 +57,7 @@ type Policy struct {
 	Language       string            `json:"language,omitempty"` // what the user is told in: "ja" (default) or "en"
 	Update         *Update           `json:"update,omitempty"`   // from schema 2 on
 	Software       *Software         `json:"software,omitempty"` // from schema 3 on
+	Health         *Health           `json:"health,omitempty"`   // from schema 4 on
 }
 
 // Update offers another version of the agent. The console offers; what may run is said by the release's signature alone,

@@ -43,6 +43,7 @@ func (p *Policy) Validate() []Problem {
 	c.clauses(p.Clauses)
 	c.update(p)
 	c.software(p)
+	c.health(p)
 	return c.problems
 }
 

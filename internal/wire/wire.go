@@ -16,12 +16,14 @@ import (
 //	1  enrol, events, policy, renew
 //	2  blob, update in the policy document and in the status; who asks as 1 gets documents of schema 1
 //	3  sheets, records of programs, software in the policy document
-const Version = 3
+//	4  health in the policy document, records of checks
+const Version = 4
 
 // The first versions whose agents read a policy document with something in it.
 const (
 	VersionUpdate   = 2 // an update
 	VersionSoftware = 3 // software
+	VersionHealth   = 4 // health
 )
 
 // Bounds that both sides keep to. A message beyond them is refused whole.
