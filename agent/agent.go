@@ -43,6 +43,7 @@ type agent struct {
 	clock      *clock
 	hand       hand
 	gate       gate
+	programs   programGate
 	memory     *memory
 	journal    *journal
 	chronicler *chronicler
@@ -134,10 +135,15 @@ func (a *agent) assemble(first *policy.Policy) {
 		Journal: a.put, Tell: a.teller.Tell, Settled: a.settled,
 		Clock: a.clock, Policy: first, Boot: a.boot.Boot,
 		Facts: a.facts(), Unsent: a.memory.Len, Update: func() *wire.Update { return a.updater.State() },
-		User:  func() string { return sensor.User(sensor.Options{Root: a.root}) },
-		Alive: func() { system.say("WATCHDOG=1") }, Watchdog: system.watchdog(),
+		Published: func(p *policy.Policy) { a.programs.Published(p) },
+		User:      func() string { return sensor.User(sensor.Options{Root: a.root}) },
+		Alive:     func() { system.say("WATCHDOG=1") }, Watchdog: system.watchdog(),
 		Log: a.log,
 	})
+	a.programs = programGate(openDoor{})
+	if !a.observe {
+		a.programs = a.newProgramGate()
+	}
 	a.chronicler.lang.Store(first.Language)
 	a.voice = voice{a: a, first: first.Revision}
 	a.updater = a.newUpdater()
@@ -161,6 +167,7 @@ func (a *agent) run(ctx context.Context) error {
 	others.Go(func() { shed(ctx, a.log) })
 	others.Go(func() { a.listen(ctx) })
 	others.Go(func() { a.updater.Run(ctx) })
+	others.Go(func() { a.programs.Run(ctx) })
 	others.Go(func() {
 		a.guard.status() // answered once the guard is at work
 		supervisor{a.getenv}.say("READY=1\nSTATUS=guarding")

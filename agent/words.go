@@ -141,6 +141,7 @@ func japaneseWords() statusWords {
 			"fault early_gate": "起動の途中の関門を用意できません",
 			"fault journal":    "記録をディスクに保存できません。空きができるまで、記憶の中に置いています",
 			"fault enrolment":  "コンソールに登録できません",
+			"fault programs":   "ソフトウェアをポリシーのとおりに判定できていません",
 			"fault crowd":      "装置が多すぎて、すべては表示できません",
 		},
 	}

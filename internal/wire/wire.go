@@ -231,6 +231,7 @@ const (
 	FaultJournal   = "journal"    // records are kept in memory only
 	FaultEnrolment = "enrolment"  // the console gives no identity
 	FaultCrowd     = "crowd"      // more devices than a status shows
+	FaultPrograms  = "programs"   // programs are not judged as the policy wants
 	FaultStatus    = "status"     // said by the console: the status was too long to be kept whole
 )
 
