@@ -45,6 +45,7 @@ type agent struct {
 	clock      *clock
 	hand       hand
 	gate       gate
+	programs   programGate
 	memory     *memory
 	journal    *journal
 	chronicler *chronicler
@@ -142,6 +143,10 @@ func (a *agent) assemble(first *policy.Policy) {
 		Alive: func() { system.say("WATCHDOG=1") }, Watchdog: system.watchdog(),
 		Log: a.log,
 	})
+	a.programs = programGate(openDoor{})
+	if !a.observe {
+		a.programs = a.newProgramGate()
+	}
 	a.chronicler.lang.Store(first.Language)
 	a.takeStock()
 	a.voice = voice{a: a, first: first.Revision}
@@ -163,7 +168,10 @@ func (a *agent) takeStock() {
 }
 
 // published passes on that programs may be judged otherwise than before.
-func (a *agent) published(*policy.Policy) { a.inventory.published() }
+func (a *agent) published(p *policy.Policy) {
+	a.programs.Published(p)
+	a.inventory.published()
+}
 
 // run starts everyone and, when ctx ends, stops them in the order in which they depend on each other:
 // the guard speaks its last words, the journal writes them down.
@@ -177,6 +185,7 @@ func (a *agent) run(ctx context.Context) error {
 	others.Go(func() { a.listen(ctx) })
 	others.Go(func() { a.updater.Run(ctx) })
 	others.Go(func() { a.inventory.run(ctx) })
+	others.Go(func() { a.programs.Run(ctx) })
 	others.Go(func() {
 		a.guard.status() // answered once the guard is at work
 		supervisor{a.getenv}.say("READY=1\nSTATUS=guarding")

@@ -160,6 +160,7 @@ func japaneseWords() statusWords {
 			"fault journal":    "記録をディスクに保存できません。空きができるまで、記憶の中に置いています",
 			"fault enrolment":  "コンソールに登録できません",
 			"fault software":   "ソフトウェアの一覧をすべては読めません。読めたものと前回の内容で続けています",
+			"fault programs":   "ソフトウェアをポリシーのとおりに判定できていません",
 			"fault crowd":      "装置が多すぎて、すべては表示できません",
 		},
 	}

@@ -234,6 +234,7 @@ const (
 	FaultEnrolment = "enrolment"  // the console gives no identity
 	FaultCrowd     = "crowd"      // more devices than a status shows
 	FaultSoftware  = "software"   // not all programs can be seen
+	FaultPrograms  = "programs"   // programs are not judged as the policy wants
 	FaultStatus    = "status"     // said by the console: the status was too long to be kept whole
 )
 

@@ -44,8 +44,8 @@ printf '%s\n' virtio_pci virtio_blk ext4 xhci_pci ehci_pci usb_storage uas sd_mo
 chroot "$root" update-initramfs -u -k all
 
 chroot "$root" systemctl enable systemd-networkd.service ssh.service >/dev/null 2>&1
-# The peer of the benchmark is installed, never running unless a benchmark starts it.
-for unit in usbguard.service usbguard-dbus.service \
+# The peers of the benchmarks are installed, never running unless a benchmark starts them.
+for unit in usbguard.service usbguard-dbus.service fapolicyd.service \
   apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
   fstrim.timer systemd-networkd-wait-online.service systemd-timesyncd.service getty@tty1.service serial-getty@ttyS0.service; do
   ln -sf /dev/null "$root/etc/systemd/system/$unit"

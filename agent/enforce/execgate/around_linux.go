@@ -1,0 +1,285 @@
+package execgate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sekisho/internal/policy"
+)
+
+var errLost = errors.New("cannot record every program: more were seen than could be written down")
+
+func (g *Gate) self() int32 { return int32(os.Getpid()) }
+
+// watchMounts marks every file system that the machine shows; one that is marked already costs nothing more.
+func (g *Gate) watchMounts(k *kernel) error {
+	text, err := os.ReadFile("/proc/1/mountinfo")
+	if err != nil {
+		return fmt.Errorf("cannot see what is mounted: %w", err)
+	}
+	types, marked := map[uint64]string{}, 0
+	var refused error
+	for _, m := range parseMounts(string(text)) {
+		types[m.dev] = m.fsType
+		if !g.watches(m) || k.marked[m.dev] {
+			continue
+		}
+		if err := k.watch("/proc/1/root"+m.point, questionMask); err != nil {
+			g.Log.Warn().Err(err).Str("path", m.point).Msg("cannot watch a file system")
+			refused = fmt.Errorf("cannot judge programs on %s: %w", m.point, err)
+			continue
+		}
+		k.marked[m.dev] = true
+		marked++
+	}
+	for dev := range k.marked {
+		if _, there := types[dev]; !there {
+			delete(k.marked, dev) // its number may be another's tomorrow
+		}
+	}
+	g.mounts.Store(&types)
+	if len(k.marked) == 0 {
+		return errors.Join(refused, errors.New("cannot judge programs: no file system can be watched"))
+	}
+	g.trouble.set(g, "mount", refused)
+	return nil
+}
+
+func (g *Gate) watches(m mount) bool {
+	if g.Mounts != nil {
+		return g.Mounts(m.point, m.fsType)
+	}
+	return watched(m.fsType)
+}
+
+// watchMountTable pulses when something is mounted or unmounted (proc_pid_mounts(5): poll(2) reports it as POLLPRI).
+func watchMountTable(ctx context.Context) <-chan struct{} {
+	pulse := make(chan struct{}, 1)
+	f, err := os.Open("/proc/1/mountinfo")
+	if err != nil {
+		return pulse
+	}
+	end, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		f.Close()
+		return pulse
+	}
+	context.AfterFunc(ctx, func() { _, _ = unix.Write(end, one) })
+	go func() {
+		defer unix.Close(end)
+		defer f.Close()
+		for {
+			p := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLPRI}, {Fd: int32(end), Events: unix.POLLIN}}
+			if _, err := unix.Poll(p, -1); err != nil && !errors.Is(err, unix.EINTR) || p[1].Revents != 0 {
+				return
+			}
+			if p[0].Revents != 0 {
+				ring(pulse)
+			}
+		}
+	}()
+	return pulse
+}
+
+// one is what is written to an eventfd (eventfd(2)).
+var one = []byte{1, 0, 0, 0, 0, 0, 0, 0}
+
+func ring(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// watchDatabase pulses when the package database has been written anew and is quiet.
+func watchDatabase(ctx context.Context, root string) <-chan struct{} {
+	pulse := make(chan struct{}, 1)
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return pulse
+	}
+	_, err = unix.InotifyAddWatch(fd, filepath.Join(root, "/var/lib/dpkg"), unix.IN_MOVED_TO|unix.IN_CLOSE_WRITE|unix.IN_ONLYDIR)
+	if err != nil {
+		unix.Close(fd)
+		return pulse
+	}
+	f := os.NewFile(uintptr(fd), "inotify")
+	context.AfterFunc(ctx, func() { f.Close() })
+	go func() {
+		b := make([]byte, 4096)
+		var quiet *time.Timer
+		for {
+			n, err := f.Read(b)
+			if err != nil {
+				return
+			}
+			if !names(b[:n], "status") {
+				continue
+			}
+			if quiet == nil {
+				quiet = time.AfterFunc(settled, func() { ring(pulse) })
+			} else {
+				quiet.Reset(settled)
+			}
+		}
+	}()
+	return pulse
+}
+
+const settled = 300 * time.Millisecond
+
+// names says whether one of the events is about that name (inotify(7)).
+func names(b []byte, name string) bool {
+	for len(b) >= unix.SizeofInotifyEvent {
+		n := int(uint32(b[12]) | uint32(b[13])<<8 | uint32(b[14])<<16 | uint32(b[15])<<24)
+		if len(b) < unix.SizeofInotifyEvent+n {
+			return false
+		}
+		word := b[unix.SizeofInotifyEvent : unix.SizeofInotifyEvent+n]
+		b = b[unix.SizeofInotifyEvent+n:]
+		for i, c := range word {
+			if c == 0 {
+				word = word[:i]
+				break
+			}
+		}
+		if string(word) == name {
+			return true
+		}
+	}
+	return false
+}
+
+// findInterpreters notes which files the interpreters of this system are.
+func findInterpreters(root string) map[key]string {
+	found := map[key]string{}
+	for _, dir := range []string{"/usr/bin", "/usr/local/bin", "/bin"} {
+		entries, err := os.ReadDir(filepath.Join(root, dir))
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			if _, ok := interpreterOf(e.Name()); !ok {
+				continue
+			}
+			if f, err := statPath(filepath.Join(root, dir, e.Name())); err == nil && f.regular() {
+				found[key{f.dev, f.inode}] = e.Name()
+			}
+		}
+	}
+	return found
+}
+
+// hashes remembers what files were read, as long as nothing about them changes.
+type hashes struct {
+	mu    sync.Mutex
+	known map[identity]string
+}
+
+const mostHashes = 4096
+
+func (g *Gate) hash(ctx context.Context, fd int32, id identity) (string, error) {
+	if known, ok := g.hashes.get(id); ok {
+		return known, nil
+	}
+	sum, err := hashOf(ctx, fd, id.size)
+	if err != nil {
+		return "", err
+	}
+	// Only what did not change meanwhile, and lay still before: two changes in one tick of the clock look like one.
+	if now, err := statFD(int(fd)); err == nil && now.identity == id && time.Since(time.Unix(0, id.ctime)) > time.Second {
+		g.hashes.put(id, sum)
+	}
+	return sum, nil
+}
+
+func (h *hashes) get(id identity) (string, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	sum, ok := h.known[id]
+	return sum, ok
+}
+
+func (h *hashes) put(id identity, sum string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.known == nil || len(h.known) >= mostHashes {
+		h.known = map[identity]string{}
+	}
+	h.known[id] = sum
+}
+
+// said remembers what was reported, so that what runs a thousand times is said once for each policy's verdict.
+type said struct {
+	mu    sync.Mutex
+	known map[sighting]bool
+}
+
+type sighting struct {
+	id, rule string
+	outcome  policy.Outcome
+}
+
+const mostSaid = 16384
+
+func (s *said) first(n *Seen) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := sighting{n.Program.ID, n.Decision.Rule, n.Outcome}
+	if s.known[k] {
+		return false
+	}
+	if s.known == nil || len(s.known) >= mostSaid {
+		s.known = map[sighting]bool{}
+	}
+	s.known[k] = true
+	return true
+}
+
+// trouble collects what is wrong, by subject.
+type trouble struct {
+	mu    sync.Mutex
+	known map[string]error
+}
+
+func (t *trouble) set(g *Gate, about string, err error) {
+	t.mu.Lock()
+	if t.known == nil {
+		t.known = map[string]error{}
+	}
+	old, had := t.known[about]
+	if err == nil {
+		delete(t.known, about)
+	} else {
+		t.known[about] = err
+	}
+	text := ""
+	for _, subject := range []string{"kernel", "mount", "packages", "stall", "judge", "lost"} {
+		if e := t.known[subject]; e != nil && text == "" {
+			text = e.Error()
+		}
+	}
+	t.mu.Unlock()
+	if had != (err != nil) || had && old.Error() != err.Error() {
+		g.Fault(text)
+	}
+}
+
+// stalled records that the policy's answer for a stall was given.
+func (g *Gate) stalled(q question, deny bool) {
+	g.trouble.set(g, "stall", fmt.Errorf("cannot judge every program in time: an answer took more than %v", g.Limit))
+	d := policy.Decision{Action: policy.ActionAllow, Mode: policy.ModeEnforce, Rule: RuleStall}
+	o := policy.OutcomeDetected
+	if deny {
+		d.Action, o = policy.ActionBlock, policy.OutcomeBlocked
+	}
+	g.note(&Seen{Program: loneProgram(policy.ProgramFile, pathOf(q.fd), "", 0), Decision: d, Outcome: o, UID: process(q.pid).uid(),
+		Parent: process(q.pid).program(), Note: "no answer in time"})
+}

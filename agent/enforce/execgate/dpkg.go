@@ -1,0 +1,144 @@
+package execgate
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sekisho/internal/policy"
+)
+
+// No list of a package is longer than this: linux-headers has 20,000 paths.
+const maxList = 64 << 20
+
+// readDpkg builds the index of what dpkg installed below root: the lists of every package that is installed, as paths are
+// after the merge of /bin into /usr/bin and after diversions (dpkg-query(1), dpkg-divert(1)).
+func readDpkg(root string, programs []policy.Program) (*index, error) {
+	x := newIndex(programs, policy.ProgramDeb)
+	info := filepath.Join(root, dpkgInfo)
+	entries, err := os.ReadDir(info)
+	if errors.Is(err, fs.ErrNotExist) {
+		return x, nil // no dpkg here
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the package database: %w", err)
+	}
+	moves, err := readDiversions(filepath.Join(root, "/var/lib/dpkg/diversions"))
+	if err != nil {
+		return nil, err
+	}
+	l := lists{x: x, merged: mergedFolders(root), moves: moves, buffer: make([]byte, 64<<10)}
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ".list")
+		if !ok {
+			continue
+		}
+		if n, known := x.byName[name]; known {
+			if err := l.take(filepath.Join(info, e.Name()), n); err != nil {
+				return nil, err
+			}
+		}
+	}
+	x.sort()
+	return x, nil
+}
+
+// lists takes in the lists of packages one after the other.
+type lists struct {
+	x      *index
+	merged map[string]string
+	moves  map[string]diversion
+	buffer []byte
+}
+
+func (l *lists) take(file string, number int) error {
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // removed since the folder was read
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read a package's list: %w", err)
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(io.LimitReader(f, maxList))
+	lines.Buffer(l.buffer, 64<<10)
+	before := ""
+	for lines.Scan() {
+		path := lines.Text()
+		if before != "" && !strings.HasPrefix(path, before+"/") { // else it is a folder
+			l.put(before, number)
+		}
+		before = path
+	}
+	if before != "" {
+		l.put(before, number)
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("cannot read a package's list: %s: %w", filepath.Base(file), err)
+	}
+	return nil
+}
+
+// What is only ever read by people: leaving it out halves the index.
+var neverRun = []string{"/usr/share/doc/", "/usr/share/man/", "/usr/share/locale/", "/usr/share/info/", "/usr/share/icons/", "/usr/share/help/", "/usr/share/lintian/", "/usr/share/zoneinfo/"}
+
+func (l *lists) put(path string, number int) {
+	for _, prefix := range neverRun {
+		if strings.HasPrefix(path, prefix) {
+			return
+		}
+	}
+	if d, ok := l.moves[path]; ok && d.by != l.x.packages[number].Name {
+		path = d.to
+	}
+	l.x.add(l.settle(path), number)
+}
+
+// settle writes a path as the kernel does on a system whose /bin is a link to /usr/bin.
+func (l *lists) settle(path string) string {
+	top := path
+	if i := strings.IndexByte(path[min(1, len(path)):], '/'); i > 0 {
+		top = path[:i+1]
+	}
+	if to, ok := l.merged[top]; ok {
+		return to + path[len(top):]
+	}
+	return path
+}
+
+// mergedFolders says which of the folders at the top are links into /usr (https://wiki.debian.org/UsrMerge).
+func mergedFolders(root string) map[string]string {
+	merged := map[string]string{}
+	for _, name := range []string{"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"} {
+		to, err := os.Readlink(filepath.Join(root, name))
+		if err == nil {
+			merged[name] = filepath.Clean("/" + to)
+		}
+	}
+	return merged
+}
+
+// diversion says that one package's file stands elsewhere, because another package has the place.
+type diversion struct{ to, by string }
+
+// readDiversions reads dpkg's file of them: from, to, and by whom, a line each (dpkg-divert(1)).
+func readDiversions(file string) (map[string]diversion, error) {
+	raw, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the package database: %w", err)
+	}
+	moves := map[string]diversion{}
+	lines := strings.Split(string(raw), "\n")
+	for ; len(lines) >= 3; lines = lines[3:] {
+		moves[lines[0]] = diversion{to: lines[1], by: lines[2]}
+	}
+	return moves, nil
+}

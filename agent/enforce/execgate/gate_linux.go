@@ -1,0 +1,256 @@
+package execgate
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sekisho/internal/policy"
+)
+
+// Gate judges what is run on this terminal.
+type Gate struct {
+	Options
+	stall   atomic.Bool // a stall denies
+	wanted  atomic.Bool // software is controlled here
+	turned  chan struct{}
+	refresh chan chan error // asks for the package database to be read again
+	seen    chan Seen
+	lost    atomic.Int64 // sightings that nobody took
+
+	trusted  atomic.Pointer[index]
+	mounts   atomic.Pointer[map[uint64]string] // file system types by device
+	programs atomic.Pointer[map[key]string]    // interpreters by file
+	hashes   hashes
+	vetted   transactions
+	said     said
+	trouble  trouble
+
+	// age grows whenever what the kernel was told to trust may be wrong; nothing that was judged at one age is trusted at another.
+	age  sync.RWMutex
+	born uint64
+	kern *kernel // guarded by age
+}
+
+type key struct{ dev, inode uint64 }
+
+// New makes a gate that stands open until Published says otherwise.
+func New(o Options) *Gate {
+	if o.Limit <= 0 {
+		o.Limit = answerWithin
+	}
+	return &Gate{Options: o, turned: make(chan struct{}, 1), refresh: make(chan chan error), seen: make(chan Seen, 512)}
+}
+
+// Published takes a policy over. It does not wait.
+func (g *Gate) Published(p *policy.Policy) {
+	controlled := p != nil && p.Software != nil
+	g.wanted.Store(controlled)
+	g.stall.Store(controlled && p.Software.Stall == policy.ActionBlock && p.Software.Mode == policy.ModeEnforce)
+	g.hurry()
+}
+
+func (g *Gate) hurry() {
+	select {
+	case g.turned <- struct{}{}:
+	default:
+	}
+}
+
+// Run stands at the gate until ctx ends. A terminal whose software nobody controls pays nothing.
+func (g *Gate) Run(ctx context.Context) {
+	go g.tell(ctx)
+	for {
+		if g.wanted.Load() {
+			g.trouble.set(g, "kernel", g.stand(ctx))
+		}
+		again := time.NewTimer(retryOpen)
+		select {
+		case <-ctx.Done():
+			again.Stop()
+			return
+		case <-g.turned:
+		case <-again.C:
+		case answer := <-g.refresh: // nothing stands: there is nothing to renew
+			answer <- nil
+		}
+		again.Stop()
+	}
+}
+
+const retryOpen = time.Minute
+
+// stand opens the group and works until the control ends, ctx ends, or something breaks.
+func (g *Gate) stand(ctx context.Context) error {
+	k, err := openKernel()
+	if err != nil {
+		return err
+	}
+	defer k.close()
+	g.renew(k)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, 1)
+	crew := &crew{g: g, k: k, failed: failed}
+	for range workers {
+		crew.hire()
+	}
+	g.age.Lock()
+	g.kern = k
+	g.age.Unlock()
+	defer g.leave(k, crew)
+	if err := g.watchMounts(k); err != nil {
+		return err
+	}
+	g.Log.Info().Int("packages", len(g.index().packages)).Int("paths", len(g.index().entries)).Msg("programs are judged before they run")
+	return g.attend(ctx, k, failed)
+}
+
+// attend follows what changes around the gate.
+func (g *Gate) attend(ctx context.Context, k *kernel, failed <-chan error) error {
+	mounts := watchMountTable(ctx)
+	database := watchDatabase(ctx, g.Root)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			return err
+		case <-mounts:
+			if err := g.watchMounts(k); err != nil {
+				return err
+			}
+		case <-database:
+			g.renew(k)
+		case answer := <-g.refresh:
+			answer <- g.renew(k)
+		case <-g.turned:
+			if !g.wanted.Load() {
+				return nil
+			}
+			g.forget(k)
+		}
+	}
+}
+
+// leave lets everybody go and waits for the crew, as long as that is bounded.
+func (g *Gate) leave(k *kernel, c *crew) {
+	g.age.Lock()
+	g.kern = nil
+	g.age.Unlock()
+	k.stop()
+	c.dismiss(time.Second)
+}
+
+// Refresh reads the package database again and waits until what it says counts.
+func (g *Gate) Refresh(ctx context.Context) error {
+	answer := make(chan error, 1)
+	select {
+	case g.refresh <- answer:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// renew reads what is installed. When it cannot be read, what was known stays.
+func (g *Gate) renew(k *kernel) error {
+	programs, err := g.Packages()
+	if err == nil {
+		programs, err = needed(g.Root, programs)
+	}
+	if err == nil {
+		var x *index
+		if x, err = readDpkg(g.Root, programs); err == nil {
+			g.trusted.Store(x)
+		}
+	}
+	if err != nil {
+		g.Log.Error().Err(err).Msg("cannot read which packages are installed")
+	}
+	g.trouble.set(g, "packages", err)
+	names := findInterpreters(g.Root)
+	g.programs.Store(&names)
+	g.forget(k)
+	return err
+}
+
+// forget takes back what the kernel was told to trust.
+func (g *Gate) forget(k *kernel) {
+	g.age.Lock()
+	defer g.age.Unlock()
+	g.born++
+	if err := k.distrust(); err != nil {
+		g.Log.Error().Err(err).Msg("cannot take back what the kernel trusts")
+	}
+}
+
+// trust tells the kernel, unless what was judged by is old.
+func (g *Gate) trustFile(k *kernel, age uint64, fd int32, v verdict) {
+	g.age.RLock()
+	defer g.age.RUnlock()
+	if g.born != age || v.trust == 0 {
+		return
+	}
+	if err := k.trust(int(fd), v.trust, v.last); err != nil {
+		g.Log.Debug().Err(err).Msg("the kernel does not take a file's trust over")
+	}
+}
+
+func (g *Gate) ageNow() uint64 {
+	g.age.RLock()
+	defer g.age.RUnlock()
+	return g.born
+}
+
+var noIndex = &index{}
+
+func (g *Gate) index() *index {
+	if x := g.trusted.Load(); x != nil {
+		return x
+	}
+	return noIndex
+}
+
+func (g *Gate) interpreterNames() map[key]string {
+	if m := g.programs.Load(); m != nil {
+		return *m
+	}
+	return nil
+}
+
+func (g *Gate) foreign(dev uint64) bool {
+	m := g.mounts.Load()
+	return m != nil && foreign((*m)[dev])
+}
+
+// tell reports what was seen, beside the gate.
+func (g *Gate) tell(ctx context.Context) {
+	for {
+		select {
+		case s := <-g.seen:
+			g.Report(s)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// note hands a sighting over. Nobody waits: what does not fit is counted.
+func (g *Gate) note(s *Seen) {
+	if s == nil || s.Outcome != policy.OutcomeBlocked && !g.said.first(s) {
+		return
+	}
+	select {
+	case g.seen <- *s:
+	default:
+		g.lost.Add(1)
+		g.trouble.set(g, "lost", errLost)
+	}
+}

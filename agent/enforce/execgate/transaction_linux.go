@@ -1,0 +1,75 @@
+package execgate
+
+import (
+	"sync"
+	"time"
+)
+
+// transactions are the package managers at work whose packages were vetted. What they have just unpacked is in no list yet,
+// and their scripts run it.
+type transactions struct {
+	mu  sync.Mutex
+	all map[process]transaction
+}
+
+type transaction struct {
+	begun uint64 // when the process began, so that the next one with its number is no heir
+	until time.Time
+}
+
+// longest is how long one may last; a system upgrade takes an hour on a slow disk.
+const longest = 3 * time.Hour
+
+// Vetted says that the package manager with that process id may install what it asked for.
+func (g *Gate) Vetted(pid int) {
+	p := process(pid)
+	_, begun := p.parent()
+	if begun == 0 || pid <= 1 {
+		return
+	}
+	t := &g.vetted
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	for old, tr := range t.all {
+		if now.After(tr.until) {
+			delete(t.all, old)
+		}
+	}
+	if t.all == nil {
+		t.all = map[process]transaction{}
+	}
+	t.all[p] = transaction{begun, now.Add(longest)}
+}
+
+func (t *transactions) has(p process, begun uint64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tr, ok := t.all[p]
+	return ok && tr.begun == begun && time.Now().Before(tr.until)
+}
+
+func (t *transactions) none() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.all) == 0
+}
+
+// inTransaction says whether a vetted package manager's descendant runs a file that is root's.
+func (c *asked) inTransaction() bool {
+	if !c.private() || c.vetted.none() || c.by.uid() != 0 {
+		return false
+	}
+	p := c.by
+	for range 64 {
+		parent, begun := p.parent()
+		if c.vetted.has(p, begun) {
+			return true
+		}
+		if parent <= 1 {
+			return false
+		}
+		p = parent
+	}
+	return false
+}
