@@ -79,7 +79,7 @@ func (e *Eyes) see(s source, before []policy.Program, had bool, l *Look) bool {
 	}
 	if s.tell != nil && len(events) > 0 {
 		s.tell(events)
-		there = told(there, events)
+		there = enriched(there, events)
 	}
 	l.Events = append(l.Events, events...)
 	if news {
@@ -88,8 +88,8 @@ func (e *Eyes) see(s source, before []policy.Program, had bool, l *Look) bool {
 	return news
 }
 
-// told brings what was found out about an event's program back to the list.
-func told(there []policy.Program, events []policy.ProgramEvent) []policy.Program {
+// enriched brings what was found out about an event's program back to the list.
+func enriched(there []policy.Program, events []policy.ProgramEvent) []policy.Program {
 	news := map[string]policy.Program{}
 	for _, ev := range events {
 		news[ev.Program.ID] = ev.Program
@@ -172,6 +172,9 @@ func (e *Eyes) Watch(ctx context.Context) <-chan struct{} {
 
 // wait waits for something to happen, and then until it is over.
 func (e *Eyes) wait(ctx context.Context, stirred <-chan struct{}) bool {
+	if !pause(ctx, 2*e.o.Calm) { // a folder in which much happens must not keep a processor busy
+		return false
+	}
 	slow := time.NewTimer(e.o.Often - rand.N(e.o.Often/4+1)) // a fleet that was switched on together does not look together
 	defer slow.Stop()
 	select {
@@ -203,5 +206,16 @@ func ring(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }

@@ -1,26 +1,35 @@
 package software
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"path/filepath"
 	"sync"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"sekisho/internal/osexec"
+	"sekisho/internal/policy"
 )
+
+// noWait keeps the opening of a pipe, which somebody put where a file was, from waiting for its other end.
+const noWait = unix.O_NONBLOCK
 
 // sources of Linux.
 func sources(o Options) []source {
-	return []source{(&dpkg{root: o.Root}).source()}
+	m := linux{o.Root}
+	return []source{(&dpkg{root: o.Root}).source(), rpmSource(m), m.snaps(), m.flatpaks(), m.appImages()}
 }
 
-// told is what inotify is asked for: files that were written, moved and removed (inotify(7)). What is only read says nothing.
-const toldOf = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE | unix.IN_CREATE | unix.IN_MODIFY | unix.IN_ONLYDIR
+// What inotify is asked for (inotify(7)): of databases every change, of folders in which people work only what has come whole
+// or gone. What is only read says nothing.
+const (
+	toldOfDatabase = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE | unix.IN_CREATE | unix.IN_MODIFY | unix.IN_ONLYDIR
+	toldOfFolder   = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE | unix.IN_ONLYDIR
+)
 
 // listen rings whenever something changes in a folder that holds programs or notes of them. It is told of everything from its
 // return on: a look after it misses nothing.
@@ -36,7 +45,8 @@ func (e *Eyes) listen(ctx context.Context, stirred chan<- struct{}) {
 		e.o.Log.Error().Err(err).Msg("cannot watch for programs, looking every quarter of an hour only")
 		return
 	}
-	e.mark(fd)
+	w := &watcher{fd: fd, root: e.o.Root, folders: map[int32]string{}}
+	w.mark()
 	var closing sync.WaitGroup
 	closing.Add(1)
 	context.AfterFunc(ctx, func() {
@@ -47,49 +57,100 @@ func (e *Eyes) listen(ctx context.Context, stirred chan<- struct{}) {
 	go func() {
 		defer closing.Done()
 		defer unix.Close(fd)
-		for e.await(fd, wake, stirred) {
-			e.mark(fd)
+		for w.await(wake, e.o.Often, stirred) {
+			w.mark()
 		}
 	}()
 }
 
+// watcher is what the kernel tells of.
+type watcher struct {
+	fd      int
+	root    string
+	folders map[int32]string // in which people work, by their number; the others are databases
+}
+
 // mark asks to be told of every folder. Asking again for one that is told of already changes nothing, and catches folders
 // that came into being meanwhile.
-func (e *Eyes) mark(fd int) {
-	for _, dir := range watched(e.o.Root) {
-		_, _ = unix.InotifyAddWatch(fd, filepath.Join(e.o.Root, dir), toldOf) // most terminals do not have most of them
+func (w *watcher) mark() {
+	m := linux{w.root}
+	for mask, dirs := range map[uint32][]string{toldOfDatabase: m.databases(), toldOfFolder: m.folders()} {
+		for _, dir := range dirs {
+			dir = filepath.Join(w.root, dir)
+			wd, err := unix.InotifyAddWatch(w.fd, dir, mask)
+			if err == nil && mask == toldOfFolder { // most terminals do not have most of them
+				w.folders[int32(wd)] = dir
+			}
+		}
 	}
 }
 
-// await waits for a word of the kernel, or for so long that new folders may have come; it says no at the end. What the words
-// are is not looked at: they only say that it is time to look.
-func (e *Eyes) await(fd, wake int, stirred chan<- struct{}) bool {
-	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN}}
-	n, err := unix.Poll(poll, int(e.o.Often.Milliseconds()))
+// await waits for a word of the kernel, or for so long that new folders may have come; it says no at the end.
+func (w *watcher) await(wake int, most time.Duration, stirred chan<- struct{}) bool {
+	poll := []unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN}}
+	n, err := unix.Poll(poll, int(most.Milliseconds()))
 	if errors.Is(err, unix.EINTR) {
 		return true
 	}
 	if err != nil || poll[1].Revents != 0 {
 		return false
 	}
-	if n > 0 {
-		drain(fd)
+	if n > 0 && w.drain() {
 		ring(stirred)
 	}
 	return true
 }
 
-func drain(fd int) {
+// drain reads what the kernel says, and tells whether any of it is about programs.
+func (w *watcher) drain() (worth bool) {
 	buf := make([]byte, 64<<10)
 	for {
-		if n, err := unix.Read(fd, buf); err != nil || n < int(unsafe.Sizeof(unix.InotifyEvent{})) {
-			return
+		n, err := unix.Read(w.fd, buf)
+		if err != nil || n <= 0 {
+			return worth
+		}
+		for _, t := range parseTold(buf[:n]) {
+			dir, isFolder := w.folders[t.wd]
+			worth = worth || !isFolder || t.mask&unix.IN_Q_OVERFLOW != 0 || w.isProgram(dir, t)
 		}
 	}
 }
 
-// watched are the folders to be told of, below the root.
-func watched(string) []string { return []string{dpkgFolder, dpkgFolder + "/updates"} }
+// isProgram looks at what came to a folder in which people work; what went can only be told by its name.
+func (w *watcher) isProgram(dir string, t told) bool {
+	if t.mask&(unix.IN_MOVED_FROM|unix.IN_DELETE) != 0 {
+		return namedImage(t.name)
+	}
+	if t.mask&unix.IN_ISDIR != 0 {
+		return false
+	}
+	fd, err := unix.Open(filepath.Join(dir, t.name), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	head := make([]byte, 11)
+	n, err := unix.Read(fd, head)
+	return err == nil && isAppImage(head[:n])
+}
+
+// rpmSource asks rpm itself, which knows every form of its database and respects its locks.
+func rpmSource(m linux) source {
+	return source{name: "rpm", mark: func() string { return markOf(m.rpmFiles()...) }, read: func(map[string]policy.Program, bool) reading {
+		if !m.hasRPM() {
+			return reading{}
+		}
+		args := []string{"-qa", "--qf", rpmFormat}
+		if m.root != "/" {
+			args = append([]string{"--root", m.root}, args...)
+		}
+		var out bytes.Buffer
+		_, err := osexec.Run(context.Background(), osexec.RPM, osexec.Options{Stdout: &out, Timeout: time.Minute}, args...)
+		r := rpms(&out, func() error { return err })
+		twoOfOne(r.programs)
+		return r
+	}}
+}
 
 // unpacked writes a list of apt's to w, whatever it is packed with.
 func unpacked(path string, w io.Writer) error {
