@@ -5,7 +5,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"sekisho/internal/policy"
@@ -114,12 +113,17 @@ func (m linux) rpmFiles() (out []string) {
 	return out
 }
 
-// hasRPM says whether there is a database. One that is not there is not asked for: rpm would make it.
-func (m linux) hasRPM() bool {
-	return slices.ContainsFunc(m.rpmFiles(), func(file string) bool {
-		info, err := os.Stat(file)
-		return err == nil && info.Mode().IsRegular() && info.Size() > 0
-	})
+// rpmFolder is where the database is, "" where there is none. One that is not there is not asked for: rpm would make it.
+func (m linux) rpmFolder() string {
+	for _, file := range m.rpmFiles() {
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+			rel, err := filepath.Rel(m.root, filepath.Dir(file))
+			if err == nil {
+				return "/" + filepath.ToSlash(rel)
+			}
+		}
+	}
+	return ""
 }
 
 // told is one word of inotify's.

@@ -137,10 +137,11 @@ func (w *watcher) isProgram(dir string, t told) bool {
 // rpmSource asks rpm itself, which knows every form of its database and respects its locks.
 func rpmSource(m linux) source {
 	return source{name: "rpm", mark: func() string { return markOf(m.rpmFiles()...) }, read: func(map[string]policy.Program, bool) reading {
-		if !m.hasRPM() {
+		dir := m.rpmFolder()
+		if dir == "" {
 			return reading{}
 		}
-		args := []string{"-qa", "--qf", rpmFormat}
+		args := []string{"--dbpath", dir, "-qa", "--qf", rpmFormat}
 		if m.root != "/" {
 			args = append([]string{"--root", m.root}, args...)
 		}
