@@ -22,6 +22,7 @@ const usage = `bench: measures Sekisho
 
   outbox      the terminal's journal: records a second appended
   ingest      the console: records a second stored, lost and doubled when it is killed
+  inventory   2,000 packages looked at, against dpkg-query; what one install costs on the wire
   idle        the console with a thousand terminals connected
   gate        does any byte get through; from the kernel's word to the verdict, against USBGuard  (lab)
   decision    the second half of gate alone                                                       (lab)
@@ -55,7 +56,7 @@ type benchmark struct {
 
 func benchmarks() []benchmark {
 	return []benchmark{
-		{"outbox", outboxFigures}, {"ingest", ingestFigures}, {"idle", idleFigures},
+		{"outbox", outboxFigures}, {"inventory", inventoryFigures}, {"ingest", ingestFigures}, {"idle", idleFigures},
 		{"gate", gateFigures}, {"decision", decisionFigures}, {"grant", grantFigures}, {"footprint", footprintFigures},
 	}
 }

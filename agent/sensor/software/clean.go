@@ -21,6 +21,9 @@ const (
 // clean makes a program's own words fit for pages, logs and comparison: NFKC, so that Ａｄｏｂｅ（株） is written in one way,
 // nothing that cannot be printed, no more than most bytes. ok is false when something had to go; NFKC takes nothing away.
 func clean(s string, most int) (_ string, ok bool) {
+	if plain(s, most) {
+		return s, true
+	}
 	ok = len(s) <= maxRead
 	s = cut(s, maxRead)
 	if !utf8.ValidString(s) {
@@ -29,6 +32,19 @@ func clean(s string, most int) (_ string, ok bool) {
 	s = strings.Trim(norm.NFKC.String(s), " ")
 	out := cut(strings.Map(printable, s), most)
 	return out, ok && out == s
+}
+
+// plain says whether s is clean already, as nearly all words are.
+func plain(s string, most int) bool {
+	if len(s) > most || s != "" && (s[0] == ' ' || s[len(s)-1] == ' ') {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 func printable(r rune) rune {

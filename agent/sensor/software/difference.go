@@ -8,10 +8,14 @@ import (
 	"sekisho/internal/policy"
 )
 
-// difference says what happened between two looks at a source, and what is there now. Where not all could be read, what is
+// difference says what happened between two looks at a source (before is nil where there was none), and what is there now. Where not all could be read, what is
 // missing counts as still there.
 func difference(before map[string]policy.Program, now reading, at time.Time, away bool) (events []policy.ProgramEvent, there []policy.Program) {
 	there = unique(now.programs)
+	if before == nil { // the first look: what is there is no event
+		slices.SortFunc(there, byName)
+		return nil, there
+	}
 	here := make(map[string]bool, len(there))
 	event := func(what string, p policy.Program, version string) {
 		events = append(events, policy.ProgramEvent{What: what, Program: p, Before: version, SeenAt: at, Away: away, User: p.User})
@@ -36,9 +40,11 @@ func difference(before map[string]policy.Program, now reading, at time.Time, awa
 		}
 	}
 	slices.SortStableFunc(events, func(a, b policy.ProgramEvent) int { return strings.Compare(a.Program.ID, b.Program.ID) })
-	slices.SortFunc(there, func(a, b policy.Program) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(there, byName)
 	return events, there
 }
+
+func byName(a, b policy.Program) int { return strings.Compare(a.ID, b.ID) }
 
 // unique keeps the first of programs that say they are the same one, and no more than maxPrograms.
 func unique(programs []policy.Program) []policy.Program {

@@ -11,12 +11,12 @@ import (
 )
 
 // What is read of a stanza of dpkg's status (https://manpages.debian.org/bookworm/dpkg-dev/deb-control.5.en.html).
-var statusKeys = []string{"Package", "Status", "Version", "Architecture", "Maintainer", "Installed-Size", "Essential", "Priority", "Protected"}
+var statusKeys = []string{"Package", "Status", "Version", "Architecture", "Maintainer", "Installed-Size", "Essential", "Priority", "Protected", "Multi-Arch"}
 
 // debs reads dpkg's status, and the updates to it that dpkg had not yet brought in when it was stopped, in their order
 // (dpkg lib/dpkg/dbmodify.c). Later stanzas replace earlier ones.
 func debs(status io.Reader, updates ...io.Reader) reading {
-	d := debReader{at: map[string]int{}}
+	d := debReader{at: map[string]int{}, shared: map[string]bool{}}
 	for _, r := range append([]io.Reader{status}, updates...) {
 		torn, err := stanzas(r, statusKeys, d.take)
 		d.torn = d.torn || torn
@@ -29,8 +29,9 @@ func debs(status io.Reader, updates ...io.Reader) reading {
 
 type debReader struct {
 	programs  []policy.Program
-	at        map[string]int // by id
-	bad       int            // stanzas without name, state or version
+	shared    map[string]bool // ids of packages that can be there for several architectures: their files are named with it
+	at        map[string]int  // by id
+	bad       int             // stanzas without name, state or version
 	torn      bool
 	complaint string
 }
@@ -42,6 +43,9 @@ func (d *debReader) take(v [][]byte) bool {
 		return true
 	}
 	p := deb(v)
+	if string(v[9]) == "same" {
+		d.shared[p.ID] = true
+	}
 	if !present {
 		p.Kind = "" // what an earlier stanza said of it is over
 	}
@@ -87,7 +91,7 @@ func deb(v [][]byte) policy.Program {
 
 func (d *debReader) reading() reading {
 	programs := slices.DeleteFunc(d.programs, func(p policy.Program) bool { return p.Kind == "" })
-	r := reading{programs: programs, torn: d.torn || d.bad > 0}
+	r := reading{programs: programs, shared: d.shared, torn: d.torn || d.bad > 0}
 	switch {
 	case d.complaint != "":
 		r.fault = "cannot read all of dpkg's database: " + d.complaint

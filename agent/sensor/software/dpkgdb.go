@@ -68,7 +68,7 @@ func (d *dpkg) read(before map[string]policy.Program, first bool) reading {
 	var open []*policy.Program
 	for i := range r.programs {
 		p := &r.programs[i]
-		p.InstalledAt = d.installedAt(*p)
+		p.InstalledAt = d.installedAt(*p, r.shared[p.ID])
 		b, had := before[p.ID]
 		same := had && b.Version == p.Version && b.InstalledAt.Equal(p.InstalledAt)
 		if same && (b.Source == policy.SourceRepository || lists != "" && lists == d.lists) {
@@ -126,12 +126,16 @@ func (d *dpkg) updates() []string {
 }
 
 // installedAt is when dpkg wrote the list of a package's files.
-func (d *dpkg) installedAt(p policy.Program) time.Time {
-	for _, name := range []string{p.Name + ".list", p.Name + ":" + p.Arch + ".list"} {
+func (d *dpkg) installedAt(p policy.Program, shared bool) time.Time {
+	names := []string{p.Name + ".list", p.Name + ":" + p.Arch + ".list"}
+	if shared {
+		slices.Reverse(names)
+	}
+	for _, name := range names {
 		if strings.ContainsRune(name, '/') {
 			return time.Time{}
 		}
-		if info, err := os.Lstat(filepath.Join(d.at(dpkgFolder), "info", name)); err == nil {
+		if info, err := os.Lstat(d.at(dpkgFolder) + "/info/" + name); err == nil {
 			return info.ModTime().UTC().Truncate(time.Second)
 		}
 	}

@@ -69,20 +69,21 @@ func (e *Eyes) Look() (*Look, error) {
 // see looks at one source and says whether there is anything new. What a source holds that is looked at for the first time
 // is no event.
 func (e *Eyes) see(s source, before []policy.Program, had bool, l *Look) bool {
-	old := byID(before)
+	var old map[string]policy.Program
+	if had {
+		old = byID(before)
+	}
 	r := s.read(old, !had)
 	events, there := difference(old, r, e.o.Now(), !e.looked[s.name])
-	news := !had || !same(before, there) || e.faults[s.name] != r.fault || !e.looked[s.name]
+	changed := !had || !same(before, there)
+	news := changed || e.faults[s.name] != r.fault || !e.looked[s.name]
 	e.looked[s.name], e.faults[s.name] = true, r.fault
-	if !had {
-		events = nil
-	}
 	if s.tell != nil && len(events) > 0 {
 		s.tell(events)
 		there = enriched(there, events)
 	}
 	l.Events = append(l.Events, events...)
-	if news {
+	if changed {
 		e.pending[s.name] = there
 	}
 	return news

@@ -51,8 +51,9 @@ type source struct {
 // reading is what a source says.
 type reading struct {
 	programs []policy.Program
-	torn     bool   // not all could be read: what is missing is not taken for gone
-	fault    string // why, "cannot …"
+	shared   map[string]bool // dpkg's own, see debReader
+	torn     bool            // not all could be read: what is missing is not taken for gone
+	fault    string          // why, "cannot …"
 }
 
 // maxPrograms bounds a source; a terminal has hundreds, a developer's few thousand.
