@@ -130,3 +130,28 @@ func answerSheets(t *testing.T, k *sheet.Keeper, most int) (bytes int) {
 	}
 	return bytes
 }
+
+// TestTheConsoleKnowsWhatIsInstalledHere is the whole way: this machine's own packages, the real wiring, a real console.
+func TestTheConsoleKnowsWhatIsInstalledHere(t *testing.T) {
+	o := newOffice(t)
+	o.open()
+	c := o.invite(t.TempDir())
+	ask, stop := atWork(t, c)
+	known := func() int {
+		a := ask()
+		if !a.Link.Enrolled || a.Software == nil || a.Software.Programs == 0 {
+			return -1
+		}
+		list, _, err := o.db.TerminalSoftware(t.Context(), a.Link.Terminal)
+		mustDo(t, err)
+		if len(list) != a.Software.Programs {
+			return -1
+		}
+		return len(list)
+	}
+	until(t, "the console knows all of it", func() bool { return known() > 0 })
+	stop()
+	ask, stop = atWork(t, c)
+	defer stop()
+	until(t, "and after a restart too", func() bool { return known() > 0 })
+}

@@ -166,14 +166,18 @@ func (k *Keeper) Answered(tags map[string]wire.Hash) (more bool) {
 			if s.rest > 0 { // the first time is no fault, a console that was restored from a backup does so
 				s.until = k.now().Add(s.rest)
 			}
-			s.rest = min(max(restFirst, 4*s.rest), restLast)
-		default:
-			s.until = k.now().Add(restLast) // it knows no sheets
+			s.tire()
+		default: // it has no room for it now, or does not keep this list
+			s.tire()
+			s.until = k.now().Add(s.rest)
 		}
 		more = more || s.differs() && !k.now().Before(s.until)
 	}
 	return more
 }
+
+// tire makes the next rest longer.
+func (s *sheet) tire() { s.rest = min(max(restFirst, 4*s.rest), restLast) }
 
 // Refused notes that the console did not take a request with steps in it: the records that wait must not wait for them.
 func (k *Keeper) Refused() {
@@ -181,7 +185,8 @@ func (k *Keeper) Refused() {
 	defer k.mu.Unlock()
 	for _, s := range k.sheets {
 		if s.sent != nil {
-			s.sent, s.until = nil, k.now().Add(restLast)
+			s.tire()
+			s.sent, s.until = nil, k.now().Add(s.rest)
 		}
 	}
 }
