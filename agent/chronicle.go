@@ -24,6 +24,9 @@ const (
 	logBlocked     = 300
 	logBlockFailed = 301
 	logForbidden   = 302 // forbidden, recorded, not stopped
+	logProgram     = 400 // the same of programs
+	logNotStopped  = 401
+	logNotAllowed  = 402
 )
 
 // How grave a line is.
@@ -64,7 +67,11 @@ func idOf(r wire.Record) (uint32, bool) {
 		return logPolicy, true
 	case r.Kind == wire.RecordPolicy && r.Code == "refused":
 		return logRefused, true
-	case r.Kind != wire.RecordDevice || r.Decision == nil || !r.Decision.Violation():
+	case r.Decision == nil || !r.Decision.Violation():
+		return 0, false
+	case r.Kind == wire.RecordProgram:
+		return programID(r.Outcome)
+	case r.Kind != wire.RecordDevice:
 		return 0, false
 	}
 	switch r.Outcome {
@@ -74,6 +81,18 @@ func idOf(r wire.Record) (uint32, bool) {
 		return logBlockFailed, true
 	case policy.OutcomeAudit, policy.OutcomeDetected:
 		return logForbidden, true
+	}
+	return 0, false
+}
+
+func programID(o policy.Outcome) (uint32, bool) {
+	switch o {
+	case policy.OutcomeBlocked, policy.OutcomeQuarantined, policy.OutcomeEnded:
+		return logProgram, true
+	case policy.OutcomeBlockFailed:
+		return logNotStopped, true
+	case policy.OutcomeAudit, policy.OutcomeDetected:
+		return logNotAllowed, true
 	}
 	return 0, false
 }
@@ -89,6 +108,9 @@ var logWords = map[uint32]struct {
 	logBlocked:     {gravityWarning, "禁止されている装置の接続を止めました(確認済)。", "A forbidden device was blocked (verified)."},
 	logBlockFailed: {gravityError, "禁止されている装置の接続を止められませんでした。", "A forbidden device could not be blocked."},
 	logForbidden:   {gravityWarning, "禁止されている装置が接続されました。止めてはいません。", "A forbidden device was plugged in. It was not blocked."},
+	logProgram:     {gravityWarning, "許可されていないソフトウェアを止めました。", "Software without a permission was stopped."},
+	logNotStopped:  {gravityError, "許可されていないソフトウェアを止められませんでした。", "Software without a permission could not be stopped."},
+	logNotAllowed:  {gravityWarning, "許可されていないソフトウェアがあります。止めてはいません。", "There is software without a permission. It was not stopped."},
 }
 
 // maxLine bounds a text; Windows takes 31,839 characters of it (https://learn.microsoft.com/windows/win32/api/winbase/nf-winbase-reporteventw).
@@ -117,6 +139,14 @@ func facts(r wire.Record) string {
 		put("device", d.ID)
 		put("serial", d.Serial)
 		put("name", cmp.Or(strings.TrimSpace(d.Manufacturer+" "+d.Name), d.Vendor+":"+d.Product))
+	}
+	if r.Software != nil {
+		p := r.Software.Program
+		put("what", r.Software.What)
+		put("user", r.Software.User)
+		put("program", p.ID)
+		put("name", p.Name)
+		put("version", p.Version)
 	}
 	put("note", r.Note)
 	return cut(b.String(), maxLine)

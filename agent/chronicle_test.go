@@ -51,6 +51,20 @@ func TestTheSystemsLogHasFixedNumbersAndTheTerminalsLanguage(t *testing.T) {
 	}
 }
 
+func TestForbiddenProgramsStandInTheSystemsLog(t *testing.T) {
+	for outcome, id := range map[policy.Outcome]uint32{
+		policy.OutcomeBlocked: 400, policy.OutcomeQuarantined: 400, policy.OutcomeEnded: 400, policy.OutcomeBlockFailed: 401,
+		policy.OutcomeDetected: 402, policy.OutcomeAudit: 402, policy.OutcomeLearnt: 0, policy.OutcomeAllowed: 0, policy.OutcomeRemoved: 0,
+	} {
+		r := wire.Record{Kind: wire.RecordProgram, Outcome: outcome, Decision: &policy.Decision{Action: policy.ActionBlock, Mode: policy.ModeEnforce, Rule: "no-games"},
+			Software: &policy.ProgramEvent{What: policy.ProgramRun, User: "taro", Program: policy.Program{ID: "file:/tmp/x", Name: "x\ny"}}}
+		l, ok := lineOf(r, "ja")
+		if ok != (id > 0) || l.id != id || ok && !strings.Contains(l.text, "\r\nprogram=file:/tmp/x\r\nname=x y") {
+			t.Errorf("%s: %+v", outcome, l)
+		}
+	}
+}
+
 func TestWhatIsNoNewsStaysOutOfTheSystemsLog(t *testing.T) {
 	for _, r := range []wire.Record{
 		{}, {Kind: wire.RecordAgent, Code: "told"}, {Kind: wire.RecordDevice}, blockedRecord(policy.OutcomePending), blockedRecord(policy.OutcomeRemoved),

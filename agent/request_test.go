@@ -13,6 +13,7 @@ import (
 
 	"sekisho/agent/local"
 	"sekisho/internal/policy"
+	"sekisho/internal/wire"
 )
 
 // answering is an agent that knows some cases.
@@ -54,6 +55,36 @@ func TestTheTelephoneIsToldNumberReasonAndWhomToCall(t *testing.T) {
 	for _, want := range []string{"Request number  4821-7730\n", "Blocked: removable", "Plugged in 2026-11-26 16:05, unplugged meanwhile\n", "Contact: "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+}
+
+func TestAProgramThatWasStoppedHasANumberToo(t *testing.T) {
+	c := aCase(true)
+	c.Kinds, c.Program, c.What = nil, "ゲーム箱", policy.ProgramRun
+	socket := answering(t, c)
+	_, out, _ := say(t, "request", "--socket", socket)
+	for _, want := range []string{"要求番号  4821-7730\n", "起動を停止しました：ゲーム箱", "検知日時 2026-11-26 16:05(削除済み)\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+}
+
+func TestTheStatusTellsOfSoftware(t *testing.T) {
+	for _, c := range []struct {
+		software *local.Software
+		lang     string
+		want     string
+	}{
+		{nil, "ja", "ソフトウェア    まだ調べていません"},
+		{&local.Software{Mode: "warn", Programs: 812, Violations: 3}, "ja", "警告(812件、うち許可されていないもの 3件)"},
+		{&local.Software{Programs: 812}, "en", "not controlled (812 programs, 0 without a permission)"},
+	} {
+		var out bytes.Buffer
+		showStatus(&out, wordsOf(c.lang), local.Answer{Status: &wire.Status{}, Software: c.software})
+		if !strings.Contains(out.String(), c.want) {
+			t.Errorf("%q is not in\n%s", c.want, out.String())
 		}
 	}
 }

@@ -118,7 +118,7 @@ func englishWords() statusWords {
 		words: map[string]string{
 			"gate shut": "shut", "gate open": "open", "gate failed": "FAILED", "gate none": "none",
 			"allowed": "allowed", "blocked": "blocked (verified)", "block_failed": "BLOCK FAILED", "allow_failed": "could not be made to work",
-			"audit": "record only", "observed": "only observed", "detected": "detected only", "pending": "being judged", "removed": "removed",
+			"learn": "learning", "audit": "record only", "observed": "only observed", "detected": "detected only", "pending": "being judged", "removed": "removed",
 			"update waiting": "waiting for its turn", "update downloading": "being fetched", "update installing": "being installed",
 			"update installed": "installed", "update rolled_back": "ROLLED BACK, the version before is at work", "update refused": "REFUSED",
 			"update failed": "failed for now, tried again",
@@ -138,7 +138,7 @@ func japaneseWords() statusWords {
 		connected: "最終通信日時 %s", never: "まだ通信していません", noConsole: "設定されていません", broken: "通信できません: ",
 		number: "要求番号", seen: "接続日時 %s", gone: "(取外し済み)", noCase: "この端末に、使用を禁止されている装置はつながっておらず、止めたソフトウェアもありません。お伝えいただく要求番号はありません。",
 		noticed: "検知日時 %s", removed: "(削除済み)",
-		software: "ソフトウェア", programs: "%s(%d本、うち許可されていないもの %d本)", notLooked: "まだ調べていません", uncontrolled: "制御なし",
+		software: "ソフトウェア", programs: "%s(%d件、うち許可されていないもの %d件)", notLooked: "まだ調べていません", uncontrolled: "制御なし",
 		words: map[string]string{
 			"learn": "学習", "audit": "記録のみ", "warn": "警告", "enforce": "禁止を適用",
 			"gate shut": "閉", "gate open": "開", "gate failed": "異常", "gate none": "なし",
