@@ -42,15 +42,22 @@ type Keeper struct {
 	sheets map[string]*sheet
 }
 
+// line is an item and its hash.
+type line struct {
+	wire.Item
+	mark mark
+}
+
 // sheet is one list.
 type sheet struct {
-	given bool                 // there was a Put since the start; before that nothing is known and nothing is sent
-	items map[string]wire.Item // what is true now
-	there state                // what the console has confirmed
-	sent  *step                // what it has been sent and has not answered
-	rest  time.Duration        // how long it rests after the next refusal; 0: the last step was taken
-	until time.Time            // it rests until then
-	ask   time.Time            // when the console is asked where it stands
+	given bool            // there was a Put since the start; before that nothing is known and nothing is sent
+	items map[string]line // what is true now
+	out   bool            // the console has something else
+	there state           // what the console has confirmed
+	sent  *step           // what it has been sent and has not answered
+	rest  time.Duration   // how long it rests after the next refusal; 0: the last step was taken
+	until time.Time       // it rests until then
+	ask   time.Time       // when the console is asked where it stands
 }
 
 // Open reads what the console has confirmed to the agent before this one. What cannot be read is sent anew.
@@ -94,14 +101,14 @@ func (k *Keeper) Put(name string, items []wire.Item) error {
 	if s == nil {
 		return fmt.Errorf("cannot keep the list %q: nobody reads it", name)
 	}
-	now := make(map[string]wire.Item, len(items))
+	now := make(map[string]line, len(items))
 	for _, i := range items {
 		if fits(i) && len(now) < wire.MaxSheetItems {
-			now[i.ID] = i
+			now[i.ID] = line{i, markOf(i)}
 		}
 	}
 	s.items, s.given = now, true
-	if s.differs() {
+	if s.compare(); s.out {
 		k.ring()
 	}
 	if len(now) < len(items) {
@@ -132,7 +139,7 @@ func (k *Keeper) Next() []wire.Sheet {
 	var out []wire.Sheet
 	for _, name := range slices.Sorted(maps.Keys(k.sheets)) {
 		s := k.sheets[name]
-		if !s.given || k.now().Before(s.until) || s.sent == nil && !s.differs() && k.now().Before(s.ask) {
+		if !s.given || k.now().Before(s.until) || s.sent == nil && !s.out && k.now().Before(s.ask) {
 			continue
 		}
 		if s.sent == nil {
@@ -171,7 +178,8 @@ func (k *Keeper) Answered(tags map[string]wire.Hash) (more bool) {
 			s.tire()
 			s.until = k.now().Add(s.rest)
 		}
-		more = more || s.differs() && !k.now().Before(s.until)
+		s.compare()
+		more = more || s.out && !k.now().Before(s.until)
 	}
 	return more
 }
@@ -212,7 +220,7 @@ func (k *Keeper) Rest() time.Duration {
 			continue
 		}
 		at := s.until
-		if !s.differs() && s.ask.After(at) {
+		if !s.out && s.ask.After(at) {
 			at = s.ask
 		}
 		if left := at.Sub(k.now()); left > 0 && (least == 0 || left < least) {

@@ -38,17 +38,15 @@ func mix(tag wire.Hash, m mark) wire.Hash {
 	return tag
 }
 
-// differs says whether the console has something else than what is true.
-func (s *sheet) differs() bool {
-	if !s.there.Begun || len(s.items) != len(s.there.Items) {
-		return true
-	}
+// compare finds out whether the console has something else than what is true.
+func (s *sheet) compare() {
+	s.out = !s.there.Begun || len(s.items) != len(s.there.Items)
 	for id, i := range s.items {
-		if s.there.Items[id] != markOf(i) {
-			return true
+		if s.out {
+			return
 		}
+		s.out = s.there.Items[id] != i.mark
 	}
-	return false
 }
 
 func markOf(i wire.Item) mark { return wire.Hash{}.Mix(i) }
@@ -68,7 +66,7 @@ func (s *sheet) step(name string) *step {
 	size := 0
 	for _, id := range slices.Sorted(maps.Keys(s.items)) {
 		i := s.items[id]
-		if s.there.Items[id] == markOf(i) {
+		if s.there.Items[id] == i.mark {
 			continue
 		}
 		if size += len(i.Body); len(st.Set) > 0 && size > wire.MaxStepBytes || len(st.Set)+len(st.Gone) >= wire.MaxSheetStep {
@@ -91,11 +89,10 @@ func (st *step) take(id string) {
 	delete(st.after.Items, id)
 }
 
-func (st *step) set(i wire.Item) {
-	st.Set = append(st.Set, i)
+func (st *step) set(i line) {
+	st.Set = append(st.Set, i.Item)
 	if old, had := st.after.Items[i.ID]; had {
 		st.after.Tag = mix(st.after.Tag, old)
 	}
-	m := markOf(i)
-	st.after.Items[i.ID], st.after.Tag = m, mix(st.after.Tag, m)
+	st.after.Items[i.ID], st.after.Tag = i.mark, mix(st.after.Tag, i.mark)
 }

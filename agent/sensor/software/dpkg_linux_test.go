@@ -147,6 +147,65 @@ func TestADamagedDatabaseTakesNothingForGone(t *testing.T) {
 	want(t, "faults", len(l.Faults), 0)
 }
 
+func TestADamagedMemoryIsSaidAndMadeAnew(t *testing.T) {
+	m := newMachine(t)
+	m.dpkg("-i", m.build("one", "1"))
+	m.look(m.open())
+	path := filepath.Join(m.dir, "deb.json")
+	whole, err := os.ReadFile(path)
+	m.must(err)
+	m.must(os.WriteFile(path, whole[:len(whole)/2], 0o600))
+	l, said := m.look(m.open())
+	want(t, "no event", said, "")
+	if len(l.Programs) != 1 || len(l.Faults) != 1 || !strings.Contains(l.Faults[0], "cannot read what was seen last") {
+		t.Errorf("%+v", l)
+	}
+	l, _ = m.look(m.open())
+	want(t, "it is whole again", len(l.Faults), 0)
+}
+
+// TestTheRealAptSaysWhoAndHow installs from a repository of its own with the real apt, below a root of its own.
+func TestTheRealAptSaysWhoAndHow(t *testing.T) {
+	m := newMachine(t)
+	m.dpkg("-i", m.build("base", "1"))
+	e := m.open()
+	m.look(e)
+	repo := t.TempDir()
+	m.run("cp", m.build("office", "1.0"), repo)
+	m.preinst = "#!/bin/sh\ncp " + filepath.Join(m.root, aptHistory) + " " + filepath.Join(repo, "seen") + "\n"
+	m.run("cp", m.build("slow", "1.0"), repo)
+	m.preinst = ""
+	m.run("sh", "-c", "cd "+repo+" && dpkg-scanpackages --multiversion . > Packages")
+	m.write("etc/apt/sources.list", "deb [trusted=yes] file:"+repo+" ./\n")
+	for _, dir := range []string{"etc/apt/apt.conf.d", "etc/apt/preferences.d", "etc/apt/trusted.gpg.d", "var/cache/apt/archives/partial", "var/lib/apt/lists/partial"} {
+		m.must(os.MkdirAll(filepath.Join(m.root, dir), 0o755))
+	}
+	conf := filepath.Join(t.TempDir(), "apt.conf")
+	m.must(os.WriteFile(conf, []byte("Dir \""+m.root+"\";\nDir::Bin::dpkg \"/usr/bin/dpkg\";\nDir::Bin::Methods \"/usr/lib/apt/methods\";\nDir::State::status \""+m.root+"/var/lib/dpkg/status\";\n"+
+		"APT::Architecture \"amd64\";\nAPT::Sandbox::User \"root\";\nDPkg::Options {\"--root="+m.root+"\";\"--force-not-root\";\"--force-script-chrootless\";\"--log="+filepath.Join(m.root, dpkgLog)+"\";};\n"), 0o644))
+	t.Setenv("APT_CONFIG", conf)
+	t.Setenv("SUDO_UID", "65534")
+	m.run("apt-get", "update")
+	m.run("apt-get", "install", "-y", "office")
+	l, said := m.look(e)
+	m.run("apt-get", "install", "-y", "slow")
+	during, err := os.ReadFile(filepath.Join(repo, "seen"))
+	if err != nil || !strings.Contains(string(during), "Install: slow:") {
+		t.Errorf("apt notes only afterwards what it does: %q %v", during, err)
+	}
+	m.look(e)
+	want(t, "by apt", said, "installed office >1.0 unknown nobody apt-get install -y office")
+	want(t, "the repository is not signed", l.find("office").Fault, "its repository is not signed")
+	m.run("apt-get", "install", "-y", m.build("gamebox", "1.0"))
+	l, said = m.look(e)
+	if !strings.HasPrefix(said, "installed gamebox >1.0 local nobody apt-get install -y /") {
+		t.Error(said)
+	}
+	if !strings.HasSuffix(l.find("gamebox").Origin, "/gamebox_1.0_all.deb") {
+		t.Errorf("%+v", l.find("gamebox"))
+	}
+}
+
 func TestAnUpdateThatDpkgHasNotBroughtInCounts(t *testing.T) {
 	m := newMachine(t)
 	m.dpkg("-i", m.build("one", "1"), m.build("two", "1"))

@@ -45,6 +45,7 @@ func (e *Eyes) Look() (*Look, error) {
 		before, had, err := e.shelf.get(s.name)
 		if err != nil {
 			e.o.Log.Error().Err(err).Str("source", s.name).Msg("looking as if for the first time")
+			l.Faults = append(l.Faults, err.Error()+": what changed since then is not told")
 		}
 		if !had {
 			fresh++

@@ -19,6 +19,8 @@ type machine struct {
 	t    testing.TB
 	root string
 	dir  string // of the eyes
+
+	preinst string // of what is built next
 }
 
 func newMachine(t testing.TB) *machine {
@@ -53,6 +55,9 @@ func (m *machine) build(name, version string, fields ...string) string {
 	m.must(os.WriteFile(filepath.Join(dir, "usr/bin", name), []byte("#!/bin/sh\n"), 0o755))
 	control := fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: 株式会社テスト <test@example.lan>\n%sDescription: test\n", name, version, strings.Join(append(fields, ""), "\n"))
 	m.must(os.WriteFile(filepath.Join(dir, "DEBIAN/control"), []byte(control), 0o644))
+	if m.preinst != "" {
+		m.must(os.WriteFile(filepath.Join(dir, "DEBIAN/preinst"), []byte(m.preinst), 0o755))
+	}
 	file := filepath.Join(m.t.TempDir(), name+"_"+version+"_all.deb")
 	m.run("dpkg-deb", "--root-owner-group", "-b", dir, file)
 	return file
