@@ -196,6 +196,12 @@ func TestTheRealAptSaysWhoAndHow(t *testing.T) {
 	m.look(e)
 	want(t, "by apt", said, "installed office >1.0 unknown nobody apt-get install -y office")
 	want(t, "the repository is not signed", l.find("office").Fault, "its repository is not signed")
+	for second := time.Now().Unix(); time.Now().Unix() == second; { // the logs know seconds only
+		time.Sleep(10 * time.Millisecond)
+	}
+	m.dpkg("-i", m.build("office", "1.0"))
+	l, said = m.look(e)
+	want(t, "the same version by dpkg", said, "changed office 1.0>1.0 local dpkg")
 	m.run("apt-get", "install", "-y", m.build("gamebox", "1.0"))
 	l, said = m.look(e)
 	if !strings.HasPrefix(said, "installed gamebox >1.0 local nobody apt-get install -y /") {

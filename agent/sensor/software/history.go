@@ -16,6 +16,7 @@ type deed struct {
 	user, command string
 	local         bool // somebody gave a package file
 	at            time.Time
+	end           time.Time // of apt's run; zero: it is under way, or was killed
 }
 
 // deeds are what apt's history and dpkg's log say, the newest of each package and version.
@@ -56,7 +57,9 @@ func (d deeds) aptRun(block string, zone *time.Location) {
 		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
 		switch value = strings.TrimSpace(value); key {
 		case "Start-Date":
-			run.at, _ = time.ParseInLocation(time.DateTime, strings.Join(strings.Fields(value), " "), zone)
+			run.at = moment(value, zone)
+		case "End-Date":
+			run.end = moment(value, zone)
 		case "Commandline":
 			run.command, run.local = value, bringsFile(value)
 		case "Requested-By":
@@ -70,6 +73,15 @@ func (d deeds) aptRun(block string, zone *time.Location) {
 			d.aptEntry(run, entry)
 		}
 	}
+}
+
+// moment is a date as apt writes it, with two blanks; zero is unknown.
+func moment(s string, zone *time.Location) time.Time {
+	at, err := time.ParseInLocation(time.DateTime, strings.Join(strings.Fields(s), " "), zone)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
 }
 
 // aptEntry reads "curl:amd64 (7.88, automatic", "curl:amd64 (7.87, 7.88": the last version is the one that came. apt says the
@@ -103,7 +115,7 @@ func (d deeds) tell(events []policy.ProgramEvent) {
 		ev := &events[i]
 		deed, byApt := d.apt[deedKey(ev.Program.Name, ev.Program.Version)]
 		direct, byDpkg := d.dpkg[deedKey(ev.Program.Name, ev.Program.Version)]
-		if !byApt || byDpkg && direct.at.After(deed.at) && !within(direct.at, deed.at) {
+		if !byApt || byDpkg && !deed.covers(direct.at) {
 			if !byDpkg {
 				continue
 			}
@@ -119,8 +131,13 @@ func (d deeds) tell(events []policy.ProgramEvent) {
 	}
 }
 
-// within says whether dpkg's own line belongs to apt's run: apt notes only when it began.
-func within(line, run time.Time) bool { return line.Sub(run) < time.Hour }
+// covers says whether a line of dpkg's own belongs to apt's run, or to something before it.
+func (d deed) covers(line time.Time) bool {
+	if d.end.IsZero() {
+		return line.Sub(d.at) < time.Hour
+	}
+	return !line.After(d.end)
+}
 
 // prove takes the log's word for where a package came from: only dpkg itself, or a file on apt's command line, brings one
 // that no signature was checked of; what apt fetched was signed, also when the lists have moved on since. Which package a
