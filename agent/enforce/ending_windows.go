@@ -9,9 +9,6 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// ErrGone says that the program had ended by itself.
-var ErrGone = errors.New("it has ended already")
-
 // endedByUs is the exit code that a program is ended with; who looks for it in a log finds nothing else that uses it.
 const endedByUs = 0x5e415
 
@@ -27,7 +24,7 @@ func EndProgram(pid uint32, began time.Time) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("cannot end program %d, which may be protected: %w", pid, err)
 	}
 	defer windows.CloseHandle(h)
-	if !beganThen(h, began) {
+	if ended(h) || !beganThen(h, began) {
 		return time.Time{}, ErrGone // another one has its number by now
 	}
 	if critical(h) {
@@ -45,6 +42,11 @@ func waitGone(h windows.Handle, pid uint32) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("cannot end program %d: it was told to and still runs after %d ms (%v)", pid, limit, err)
 	}
 	return time.Now(), nil
+}
+
+func ended(h windows.Handle) bool {
+	got, err := windows.WaitForSingleObject(h, 0)
+	return err == nil && got == windows.WAIT_OBJECT_0
 }
 
 func beganThen(h windows.Handle, began time.Time) bool {

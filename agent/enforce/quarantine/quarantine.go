@@ -40,12 +40,15 @@ const (
 // Room is the folder. Its rights keep everybody but the system and administrators out; files in it are content, not programs:
 // their names end in .kept and what is written anew has none of the rights of the original.
 type Room struct {
-	dir string
-	now func() time.Time
+	dir     string
+	prepare func(dir string) error
+	now     func() time.Time
 }
 
-// Open names the folder; it is made when the first file comes.
-func Open(dir string, now func() time.Time) Room { return Room{dir, now} }
+// Open names the folder; prepare makes it and sets its rights when a file comes.
+func Open(dir string, prepare func(dir string) error, now func() time.Time) Room {
+	return Room{dir, prepare, now}
+}
 
 // ErrChanged says that the file is no longer the one that was judged.
 var ErrChanged = errors.New("it was changed since it was judged")
@@ -74,7 +77,7 @@ func (r Room) take(path, hash, rule string) (Entry, error) {
 	if err := r.fits(e.Size); err != nil {
 		return e, err
 	}
-	if err := os.MkdirAll(r.dir, 0o700); err != nil {
+	if err := r.prepare(r.dir); err != nil {
 		return e, err
 	}
 	if err := r.keep(f, hash); err != nil {

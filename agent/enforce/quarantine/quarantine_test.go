@@ -30,7 +30,7 @@ func desk(t *testing.T, text string) (Room, string) {
 	must(t, os.MkdirAll(filepath.Dir(path), 0o700))
 	must(t, os.WriteFile(path, []byte(text), 0o700))
 	at := time.Unix(1000, 0)
-	return Open(filepath.Join(dir, "Sekisho", "quarantine"), func() time.Time { at = at.Add(time.Second); return at }), path
+	return Open(filepath.Join(dir, "Sekisho", "quarantine"), func(dir string) error { return os.MkdirAll(dir, 0o700) }, func() time.Time { at = at.Add(time.Second); return at }), path
 }
 
 func count(t *testing.T, r Room, want int) []Entry {
