@@ -14,7 +14,7 @@ import (
 type statusWords struct {
 	lang                                                      string
 	mode, revision, gate, console, unsent, user, agent, fault string
-	update                                                    string
+	update, unsaid                                            string
 	none, until, comma, noAgent, isItRunning, faults, noFault string
 	header                                                    []string
 	connected, never, noConsole, broken                       string
@@ -107,7 +107,7 @@ func wordsOf(lang string) statusWords {
 func englishWords() statusWords {
 	return statusWords{
 		lang: "en", mode: "Mode", revision: " (policy revision %d)", gate: "Gate", console: "Console", unsent: "Records not sent",
-		user: "User", agent: "Agent", fault: "Fault", update: "Update", none: "No device is attached.", until: " until %s", comma: ", ",
+		user: "User", agent: "Agent", fault: "Fault", update: "Update", unsaid: "Watched by the agent alone", none: "No device is attached.", until: " until %s", comma: ", ",
 		isItRunning: "is the service running? " + askService,
 		faults:      "version %s, faults: %s", noFault: "version %s, no faults",
 		header:    []string{"DEVICE", "KIND", "NAME", "SERIAL", "RESULT", "RULE"},
@@ -131,7 +131,7 @@ func englishWords() statusWords {
 func japaneseWords() statusWords {
 	return statusWords{
 		lang: "ja", mode: "動作", revision: "(ポリシー第%d版)", gate: "関門", console: "管理コンソール", unsent: "未送信の記録",
-		user: "利用者", agent: "エージェント", fault: "異常", update: "更新", none: "接続中の装置はありません。", until: "(%s まで)", comma: "、",
+		user: "利用者", agent: "エージェント", fault: "異常", update: "更新", unsaid: "エージェントだけで見張る規則", none: "接続中の装置はありません。", until: "(%s まで)", comma: "、",
 		noAgent: "エージェントが答えません", isItRunning: "サービスが動いているか確かめてください: " + askService,
 		faults: "版 %s。異常: %s", noFault: "版 %s。異常はありません",
 		header:    []string{"装置", "種類", "名称", "シリアル番号", "結果", "規則"},

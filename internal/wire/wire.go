@@ -173,6 +173,7 @@ type Status struct {
 	Devices  []Attached `json:"devices,omitempty"`
 	Faults   []string   `json:"faults,omitempty"`  // what the agent cannot do, "cannot …"
 	Codes    []string   `json:"codes,omitempty"`   // a stable word for each of Faults, in their order: Fault… constants
+	Unsaid   []string   `json:"unsaid,omitempty"`  // rules about programs that the system's own policy cannot say, with the reason
 	Updates  bool       `json:"updates,omitempty"` // it takes offers: it was built with release keys
 	Update   *Update    `json:"update,omitempty"`  // what became of the newest offer; nil: none was seen
 }
