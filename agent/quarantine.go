@@ -30,7 +30,7 @@ func quarantineCommand(_ context.Context, s streams, args []string) error {
 	}
 	restore := f.NArg() == 2 && f.Arg(0) == "restore"
 	if !restore && (f.NArg() != 1 || f.Arg(0) != "list") {
-		f.Usage()
+		fmt.Fprintf(s.err, "sekisho-agent quarantine: cannot do %q: say list, or restore and a number of the list\n", f.Args())
 		return errUsage
 	}
 	if !privileged() {
@@ -72,7 +72,10 @@ func listRoom(s streams, room quarantine.Room) error {
 
 func restoreOne(s streams, room quarantine.Room, id string) error {
 	e, err := room.Restore(id)
-	if err != nil {
+	switch {
+	case errors.Is(err, quarantine.ErrNone):
+		return err
+	case err != nil:
 		return hint(err, "a file stands there already, or its folder is gone: make room and try again")
 	}
 	fmt.Fprintf(s.out, "%s is back. As long as rule %s forbids it, it is ended again when somebody runs it.\n", e.Path, e.Rule)
