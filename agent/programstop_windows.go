@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"sekisho/agent/enforce"
 	"sekisho/agent/enforce/quarantine"
+	"sekisho/agent/sensor/applog"
 	"sekisho/agent/sensor/binary"
 	"sekisho/agent/sensor/process"
 	"sekisho/internal/policy"
@@ -21,6 +23,7 @@ import (
 type windowsStopper struct {
 	stop  programStop
 	rules *ruleKeeper
+	said  *applockerLog
 	again chan struct{}
 	log   zerolog.Logger
 }
@@ -39,6 +42,7 @@ func (a *agent) newProgramGate() programGate {
 	s.stop.learn = seen.learn
 	stand := enforce.NewStanding(enforce.Options{Root: a.root, Log: a.log, Now: a.clock.now})
 	s.rules = &ruleKeeper{stand: stand, view: view, now: a.clock.now, seen: seen, say: a.guard.onRules, poke: poke}
+	s.said = &applockerLog{stop: &s.stop, rules: s.rules, record: a.put, account: accountOf, applied: budget{most: 4, per: time.Hour}}
 	return s
 }
 
@@ -56,8 +60,37 @@ func (*windowsStopper) Refresh(context.Context) error { return nil }
 func (s *windowsStopper) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	all.Go(func() { s.rules.run(ctx) })
+	all.Go(func() { s.listen(ctx) })
 	s.stop.follow(ctx, process.Watch(ctx, process.Options{Again: s.again, Log: s.log}))
 	all.Wait()
+}
+
+// listen reads AppLocker's logs. Where that cannot be done, what AppLocker stops stays unknown, and that is said.
+func (s *windowsStopper) listen(ctx context.Context) {
+	words := map[string]string{"WINDIR": s.stop.places.Windows, "SYSTEM32": filepath.Join(s.stop.places.Windows, "System32"),
+		"OSDRIVE": filepath.VolumeName(s.stop.places.Windows), "PROGRAMFILES": `C:\Program Files`}
+	if len(s.stop.places.Programs) > 0 {
+		words["PROGRAMFILES"] = s.stop.places.Programs[0]
+	}
+	for again := true; again; again = pause(ctx, lookAgain) {
+		if err := applog.Watch(ctx, words, s.said.see); err != nil {
+			s.log.Warn().Err(err).Msg("what applocker stops stays unknown")
+			s.rules.hear("what AppLocker stops stays unknown: " + err.Error())
+		}
+	}
+}
+
+// accountOf is a person's name where Windows knows it.
+func accountOf(sid string) string {
+	id, err := windows.StringToSid(sid)
+	if err != nil {
+		return sid
+	}
+	name, domain, _, err := id.LookupAccount("")
+	if err != nil {
+		return sid
+	}
+	return domain + `\` + name
 }
 
 // thePlaces asks Windows where its folders are; they are not always on C.

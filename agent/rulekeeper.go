@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sekisho/agent/enforce/applocker"
@@ -35,6 +36,10 @@ type ruleKeeper struct {
 	say   func(ruling)
 	poke  chan struct{}
 	last  string
+
+	// What AppLocker's own logs said, for everybody: whether rules of ours stand, and what is wrong that the registry does not show.
+	stands atomic.Bool
+	wrong  atomic.Pointer[string]
 }
 
 // ruling is what came of one turn.
@@ -68,8 +73,8 @@ func (k *ruleKeeper) turn() ruling {
 	rules := applocker.From(p, applocker.Options{Now: k.now(), Seen: k.seen.get})
 	changed, err := k.stand.Follow(p, rules, k.now())
 	r := ruling{state: k.stand.State(rules)}
-	if len(rules.Rules) > 0 && err == nil {
-		err = k.stand.Wake()
+	if k.stands.Store(len(rules.Rules) > 0 && err == nil); k.stands.Load() {
+		err = errors.Join(k.stand.Wake(), k.heard())
 	}
 	if err == nil && strings.HasPrefix(r.state, "failed") {
 		err = errors.New("cannot keep AppLocker's rules: " + strings.TrimPrefix(r.state, "failed: "))
@@ -82,6 +87,20 @@ func (k *ruleKeeper) turn() ruling {
 	}
 	r.record = k.news(r, changed)
 	return r
+}
+
+// hear keeps what is wrong by AppLocker's own logs; "" is nothing.
+func (k *ruleKeeper) hear(wrong string) {
+	if before := k.wrong.Swap(&wrong); before == nil || *before != wrong {
+		ring(k.poke)
+	}
+}
+
+func (k *ruleKeeper) heard() error {
+	if w := k.wrong.Load(); w != nil && *w != "" {
+		return errors.New(*w)
+	}
+	return nil
 }
 
 // news is a record when the rules changed, or what is wrong with them.
