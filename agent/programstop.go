@@ -196,7 +196,7 @@ func (f *firsts) worth(j judgement) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.seen[key] {
-		return j.outcome == policy.OutcomeDetected && j.decision.Tell() // the guard counts these, and tells the user again
+		return j.event.What == policy.ProgramRun && j.outcome == policy.OutcomeDetected && j.decision.Tell() // the guard counts these, and tells the user again
 	}
 	if f.seen == nil || len(f.seen) >= maxFirsts {
 		f.seen = map[string]bool{}

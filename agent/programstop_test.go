@@ -228,12 +228,7 @@ func TestWithoutEnforcingNothingIsTouchedAndTheFirstTimeIsTold(t *testing.T) {
 			t.Errorf("%s: ended %v, taken %q", mode, m.ended, m.taken)
 		}
 	}
-	m := newPC(t, policy.ModeEnforce, policy.ActionReport, byHash())
-	m.stop.idle = true
-	if j := m.runs(process.Started{PID: 1, Path: m.file(`C:\x.exe`, evilHash)}); j == nil || j.outcome != policy.OutcomeAudit || len(m.ended) > 0 {
-		t.Errorf("an agent that only looks: %+v", j)
-	}
-	m = newPC(t, policy.ModeEnforce, policy.ActionAllow)
+	m := newPC(t, policy.ModeEnforce, policy.ActionAllow)
 	if j := m.runs(process.Started{PID: 1, Path: m.file(`C:\x.exe`, evilHash)}); j != nil {
 		t.Errorf("what is allowed is told: %+v", j)
 	}

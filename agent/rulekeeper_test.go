@@ -50,14 +50,14 @@ func newKeeper(t *testing.T, p *policy.Policy) (*ruleKeeper, *windowsRules, *pol
 	return &ruleKeeper{stand: w, view: func() *policy.Policy { return p }, now: func() time.Time { return began }, seen: seen, poke: poke}, w, p
 }
 
-func controlled(mode policy.Mode, rules ...policy.ProgramRule) *policy.Policy {
+func underRules(mode policy.Mode, rules ...policy.ProgramRule) *policy.Policy {
 	p := policy.Builtin(policy.ModeAudit)
 	p.Schema, p.Software = policy.SchemaSoftware, &policy.Software{Mode: mode, Undecided: policy.ActionReport, Stall: policy.ActionAllow, Rules: rules}
 	return p
 }
 
 func TestTheSystemsRulesAreRecordedWhenTheyChange(t *testing.T) {
-	k, _, p := newKeeper(t, controlled(policy.ModeEnforce))
+	k, _, p := newKeeper(t, underRules(policy.ModeEnforce))
 	if r := k.turn(); r.record != nil || r.fault != "" || r.state != "off" {
 		t.Errorf("nothing is controlled: %+v", r)
 	}
@@ -76,7 +76,7 @@ func TestTheSystemsRulesAreRecordedWhenTheyChange(t *testing.T) {
 }
 
 func TestWhatIsWrongWithTheSystemsRulesIsAFaultUntilItIsCured(t *testing.T) {
-	k, w, _ := newKeeper(t, controlled(policy.ModeEnforce, forbids("n", policy.ProgramMatch{Name: []string{"winny.exe"}})))
+	k, w, _ := newKeeper(t, underRules(policy.ModeEnforce, forbids("n", policy.ProgramMatch{Name: []string{"winny.exe"}})))
 	w.err = errors.New("cannot give AppLocker its rules: conflict")
 	if r := k.turn(); r.fault == "" || r.record == nil || r.record.Code != "applocker_failed" {
 		t.Errorf("%+v", r)
@@ -99,7 +99,7 @@ func TestWhatIsWrongWithTheSystemsRulesIsAFaultUntilItIsCured(t *testing.T) {
 }
 
 func TestAFileThatARuleNamesIsRememberedAndToldAtOnce(t *testing.T) {
-	k, w, p := newKeeper(t, controlled(policy.ModeEnforce, byHash()))
+	k, w, p := newKeeper(t, underRules(policy.ModeEnforce, byHash()))
 	k.turn()
 	if len(w.rules.Rules) > 0 {
 		t.Errorf("it was not seen yet: %v", w.rules.Rules)
