@@ -200,7 +200,7 @@ func matchOf(p *policy.Policy, rule string) (policy.ProgramMatch, bool) {
 // onRules is what the guard hears of the system's rules about programs.
 func (g *guard) onRules(r ruling) {
 	g.post(func() {
-		g.setFault(wire.FaultPrograms, r.fault)
+		g.setFault(wire.FaultRules, r.fault)
 		if !slices.Equal(g.unsaid, r.unsaid) {
 			g.unsaid = r.unsaid
 			g.pulse()

@@ -284,7 +284,7 @@ func TestAppLockerRulesOfADomainAreReportedAndNotJoined(t *testing.T) {
 		Rules: []policy.ProgramRule{forbid("by-name", policy.ProgramMatch{Name: []string{"winny.exe"}})}})
 	c.terminal("the conflict is said", func(t store.Terminal) bool {
 		said := strings.Join(t.Status.Faults, "\n")
-		return strings.Contains(said, "conflict") && strings.Contains(said, "DisableMSI: it is set to another value") && strings.Contains(fmt.Sprint(t.Status.Codes), "programs")
+		return strings.Contains(said, "conflict") && strings.Contains(said, "DisableMSI: it is set to another value") && strings.Contains(fmt.Sprint(t.Status.Codes), "program_rules")
 	})
 	w.runs(path).isEnded()
 	c.program("it was put away", path, policy.OutcomeQuarantined)
