@@ -57,6 +57,7 @@ type guard struct {
 	view   atomic.Pointer[policy.Policy] // what publish stored; read by anybody
 
 	programs programs
+	unsaid   []string // rules about programs that the system's own policy cannot say
 }
 
 func newGuard(o guardOptions) *guard {

@@ -40,6 +40,7 @@ func (g *guard) report() wire.Status {
 	s.At, s.Boot = g.Clock.now(), g.Boot
 	s.Revision, s.Mode = g.Policy.Revision, string(g.Policy.RemovableMedia.Mode)
 	s.Gate = g.keeper.word()
+	s.Unsaid = shownUnsaid(g.unsaid)
 	for _, at := range sortedPlaces(g.here) {
 		a := g.here[at]
 		s.Devices = append(s.Devices, wire.Attached{Device: a.event.Device, Decision: a.decision, Outcome: a.shown(), Since: a.since})

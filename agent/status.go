@@ -69,6 +69,9 @@ func showStatus(w io.Writer, t statusWords, a local.Answer) {
 			rows = append(rows, []string{"", oneLine(fault)}) // the raw fact, for who has to search for it
 		}
 	}
+	for _, u := range s.Unsaid {
+		rows = append(rows, []string{t.unsaid, oneLine(u)})
+	}
 	table(w, rows)
 	fmt.Fprintln(w)
 	showDevices(w, t, s.Devices)

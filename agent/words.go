@@ -14,7 +14,7 @@ import (
 type statusWords struct {
 	lang                                                      string
 	mode, revision, gate, console, unsent, user, agent, fault string
-	update                                                    string
+	update, unsaid                                            string
 	none, until, comma, noAgent, isItRunning, faults, noFault string
 	header                                                    []string
 	connected, never, noConsole, broken                       string
@@ -107,7 +107,7 @@ func wordsOf(lang string) statusWords {
 func englishWords() statusWords {
 	return statusWords{
 		lang: "en", mode: "Mode", revision: " (policy revision %d)", gate: "Gate", console: "Console", unsent: "Records not sent",
-		user: "User", agent: "Agent", fault: "Fault", update: "Update", none: "No device is attached.", until: " until %s", comma: ", ",
+		user: "User", agent: "Agent", fault: "Fault", update: "Update", unsaid: "Watched by the agent alone", none: "No device is attached.", until: " until %s", comma: ", ",
 		isItRunning: "is the service running? " + askService,
 		faults:      "version %s, faults: %s", noFault: "version %s, no faults",
 		header:    []string{"DEVICE", "KIND", "NAME", "SERIAL", "RESULT", "RULE"},
@@ -131,7 +131,7 @@ func englishWords() statusWords {
 func japaneseWords() statusWords {
 	return statusWords{
 		lang: "ja", mode: "動作", revision: "(ポリシー第%d版)", gate: "関門", console: "管理コンソール", unsent: "未送信の記録",
-		user: "利用者", agent: "エージェント", fault: "異常", update: "更新", none: "接続中の装置はありません。", until: "(%s まで)", comma: "、",
+		user: "利用者", agent: "エージェント", fault: "異常", update: "更新", unsaid: "エージェントだけで見張る規則", none: "接続中の装置はありません。", until: "(%s まで)", comma: "、",
 		noAgent: "エージェントが答えません", isItRunning: "サービスが動いているか確かめてください: " + askService,
 		faults: "版 %s。異常: %s", noFault: "版 %s。異常はありません",
 		header:    []string{"装置", "種類", "名称", "シリアル番号", "結果", "規則"},
@@ -151,17 +151,18 @@ func japaneseWords() statusWords {
 			"kind hub": "ハブ", "kind smartcard": "ICカードリーダー", "kind network": "通信装置", "kind wireless": "無線装置", "kind printer": "プリンター",
 			"kind audio": "音声装置", "kind video": "カメラ・映像装置", "kind serial": "シリアル通信装置", "kind vendor": "製造者独自の装置",
 			"kind other": "その他の装置", "kind unknown": "判別できない装置",
-			"fault clock":      "端末の時計を信じられません。コンソールと通信できるまで、許可は止まっています",
-			"fault clock_file": "時刻の控えを保存できません。ディスクの空きを確かめてください",
-			"fault sensor":     "装置の接続が見えていません。1分ごとにやり直しています",
-			"fault policy":     "届いたポリシーを受け付けられません。前のポリシーのまま動いています",
-			"fault gate":       "関門がポリシーのとおりになっていません",
-			"fault early_gate": "起動の途中の関門を用意できません",
-			"fault journal":    "記録をディスクに保存できません。空きができるまで、記憶の中に置いています",
-			"fault enrolment":  "コンソールに登録できません",
-			"fault software":   "ソフトウェアの一覧をすべては読めません。読めたものと前回の内容で続けています",
-			"fault programs":   "ソフトウェアをポリシーのとおりに判定できていません",
-			"fault crowd":      "装置が多すぎて、すべては表示できません",
+			"fault clock":         "端末の時計を信じられません。コンソールと通信できるまで、許可は止まっています",
+			"fault clock_file":    "時刻の控えを保存できません。ディスクの空きを確かめてください",
+			"fault sensor":        "装置の接続が見えていません。1分ごとにやり直しています",
+			"fault policy":        "届いたポリシーを受け付けられません。前のポリシーのまま動いています",
+			"fault gate":          "関門がポリシーのとおりになっていません",
+			"fault early_gate":    "起動の途中の関門を用意できません",
+			"fault journal":       "記録をディスクに保存できません。空きができるまで、記憶の中に置いています",
+			"fault enrolment":     "コンソールに登録できません",
+			"fault software":      "ソフトウェアの一覧をすべては読めません。読めたものと前回の内容で続けています",
+			"fault programs":      "ソフトウェアをポリシーのとおりに判定できていません",
+			"fault program_rules": "Windows 自身のソフトウェアの規則(AppLocker など)が、ポリシーのとおりになっていません。見張りは続けています",
+			"fault crowd":         "装置が多すぎて、すべては表示できません",
 		},
 	}
 }

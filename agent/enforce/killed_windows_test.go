@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
+
+	"sekisho/internal/policy"
 )
 
 // Where the process that is killed works, and how many changes of the registry it makes before.
@@ -35,9 +37,14 @@ func TestMain(m *testing.M) {
 // work is one change of the gate; 0 says that it came to its end.
 func work(l ladder) int {
 	var err error
-	if os.Getenv(dieOf) == "open" {
+	switch s := (standing{reg: l.reg, dir: l.dir}); os.Getenv(dieOf) {
+	case "open":
 		err = l.open()
-	} else {
+	case "rules":
+		_, err = s.set(rulesOf(theRules()), true)
+	case "no rules":
+		err = s.undo()
+	default:
 		err = l.shut()
 	}
 	if err != nil {
@@ -102,6 +109,37 @@ func TestAProcessKilledWhileTheGateMovesIsUndoneByTheNext(t *testing.T) {
 			}
 			killed := dies(t, what, dir, after)
 			must(t, l.open())
+			now := map[string]regValue{}
+			dump(t, sandboxKey, now)
+			if !reflect.DeepEqual(before, now) {
+				t.Fatalf("%s killed after %d writes left %v", what, after, now)
+			}
+			if !killed {
+				break
+			}
+		}
+	}
+}
+
+func theRules() *policy.Policy {
+	return software(policy.ModeEnforce, policy.ActionBlock, "winny.exe", "悪い.exe")
+}
+
+func TestAProcessKilledWhileRulesAreWrittenIsUndoneByTheNext(t *testing.T) {
+	for _, what := range []string{"rules", "no rules"} {
+		for after := 0; ; after += 15 {
+			wipe(sandboxKey)
+			t.Cleanup(func() { wipe(sandboxKey) })
+			r := sandbox{}
+			must(t, r.Make(`SOFTWARE\Policies\Microsoft\Windows`)) // every Windows has it
+			before := map[string]regValue{}
+			dump(t, sandboxKey, before)
+			s := standing{reg: r, dir: filepath.Join(t.TempDir(), "共有 ゲート")}
+			if what == "no rules" {
+				stands(t, s, theRules(), "stops")
+			}
+			killed := dies(t, what, s.dir, after)
+			must(t, s.undo())
 			now := map[string]regValue{}
 			dump(t, sandboxKey, now)
 			if !reflect.DeepEqual(before, now) {

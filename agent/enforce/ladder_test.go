@@ -50,6 +50,18 @@ func (h *hive) Names(key string) ([]string, error) {
 	return slices.Sorted(maps.Keys(h.values[key])), nil
 }
 
+func (h *hive) Below(key string) ([]string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []string
+	for k := range h.values {
+		if name, ok := strings.CutPrefix(k, key+`\`); ok && !strings.Contains(name, `\`) {
+			out = append(out, name)
+		}
+	}
+	return out, nil
+}
+
 func (h *hive) Set(key, name string, v regValue) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -26,6 +26,7 @@ func (v regValue) equal(w regValue) bool { return v.Type == w.Type && bytes.Equa
 type keys interface {
 	Value(key, name string) (v regValue, ok bool, err error)
 	Names(key string) ([]string, error) // none when there is no such key
+	Below(key string) ([]string, error) // names of the keys below; none when there is no such key
 	Set(key, name string, v regValue) error
 	Drop(key, name string) error // what is not there is no error
 	Has(key string) (bool, error)
@@ -39,16 +40,20 @@ type wish struct {
 	key, name string
 	value     regValue
 	replace   bool
-	keyOnly   bool // the key must be there; nothing is said about values
+	or        []regValue // values that are ours as well: another step of the same change
+	keyOnly   bool       // the key must be there; nothing is said about values
 }
 
 // note is one value that we changed: what was there, what we wrote.
 type note struct {
-	Key  string    `json:"key"`
-	Name string    `json:"name"`
-	Had  *regValue `json:"had,omitempty"` // nil: there was none
-	Set  regValue  `json:"set"`
+	Key  string     `json:"key"`
+	Name string     `json:"name"`
+	Had  *regValue  `json:"had,omitempty"` // nil: there was none
+	Set  regValue   `json:"set"`
+	Or   []regValue `json:"or,omitempty"` // ours as well
 }
+
+func (n note) ours(v regValue) bool { return v.equal(n.Set) || slices.ContainsFunc(n.Or, v.equal) }
 
 // notes is the file's content. It is on disk before the registry is touched, so that a kill or a power cut at any
 // moment leaves either the old registry or all that is needed to bring it back.
@@ -57,8 +62,8 @@ type notes struct {
 	Keys   []string `json:"keys"` // that were not there, parents first
 }
 
-// maxLedger bounds what is read back.
-const maxLedger = 1 << 20
+// maxLedger bounds what is read back; AppLocker's rules are the most that is written.
+const maxLedger = 16 << 20
 
 // ledger changes registry values and can undo it byte for byte, also in another process after a power cut.
 type ledger struct {
@@ -184,12 +189,60 @@ func (l ledger) remember(n *notes, w wish, have regValue, ok bool) error {
 	if err := l.newKeys(n, w.key); err != nil {
 		return err
 	}
-	one := note{Key: w.key, Name: w.name, Set: w.value}
+	n.add(w, have, ok)
+	return l.save(*n)
+}
+
+func (n *notes) add(w wish, have regValue, ok bool) {
+	one := note{Key: w.key, Name: w.name, Set: w.value, Or: w.or}
 	if ok {
 		one.Had = &have
 	}
 	n.Values = append(n.Values, one)
-	return l.save(*n)
+}
+
+// wantMany is want for values of which there may be a thousand: all are noted, with one write to the disk, before the first
+// is set. When one of them is somebody else's nothing is set.
+func (l ledger) wantMany(wishes []wish) error {
+	n, err := l.load()
+	if err != nil {
+		return err
+	}
+	var todo []wish
+	for _, w := range wishes {
+		have, ok, err := l.reg.Value(w.key, w.name)
+		at := n.find(w)
+		switch {
+		case err != nil:
+			return fmt.Errorf("cannot read %s: %w", w.full(), err)
+		case ok && have.equal(w.value):
+			continue
+		case ok && (at < 0 || !n.Values[at].ours(have)):
+			return w.foreign(have)
+		case at < 0:
+			if err := l.newKeys(&n, w.key); err != nil {
+				return err
+			}
+			n.add(w, have, ok)
+		}
+		todo = append(todo, w)
+	}
+	return l.setMany(n, todo)
+}
+
+func (l ledger) setMany(n notes, todo []wish) error {
+	if len(todo) == 0 {
+		return nil
+	}
+	if err := l.save(n); err != nil {
+		return err
+	}
+	for _, w := range todo {
+		if err := l.reg.Set(w.key, w.name, w.value); err != nil {
+			return fmt.Errorf("cannot write %s: %w", w.full(), err)
+		}
+	}
+	return nil
 }
 
 // parents lists a key and all keys above it, the topmost first.
@@ -230,7 +283,7 @@ func (l ledger) back(n note) error {
 	switch {
 	case err != nil:
 		return err
-	case !ok, !have.equal(n.Set):
+	case !ok, !n.ours(have):
 		return nil
 	case n.Had != nil:
 		return l.reg.Set(n.Key, n.Name, *n.Had)

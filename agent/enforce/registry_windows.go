@@ -48,6 +48,18 @@ func (localMachine) Names(key string) ([]string, error) {
 	return k.ReadValueNames(0)
 }
 
+func (localMachine) Below(key string) ([]string, error) {
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.ENUMERATE_SUB_KEYS|view)
+	if errors.Is(err, registry.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer k.Close()
+	return k.ReadSubKeyNames(0)
+}
+
 // Set writes type and bytes as they are: the package's own setters know only well-formed values, and a value
 // that is put back must be what it was.
 func (localMachine) Set(key, name string, v regValue) error {

@@ -2,9 +2,12 @@ package enforce
 
 import (
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"golang.org/x/sys/windows/registry"
+
+	"sekisho/internal/policy"
 )
 
 // sandbox is the real registry below a key of its own, so that a test changes no policy of the machine it runs on.
@@ -17,6 +20,7 @@ func in(key string) string { return sandboxKey + `\` + key }
 func (s sandbox) Value(key, name string) (regValue, bool, error) {
 	return s.localMachine.Value(in(key), name)
 }
+func (s sandbox) Below(key string) ([]string, error)     { return s.localMachine.Below(in(key)) }
 func (s sandbox) Names(key string) ([]string, error)     { return s.localMachine.Names(in(key)) }
 func (s sandbox) Set(key, name string, v regValue) error { return s.localMachine.Set(in(key), name, v) }
 func (s sandbox) Drop(key, name string) error            { return s.localMachine.Drop(in(key), name) }
@@ -101,5 +105,24 @@ func TestAKeyWithSomethingInItIsNotRemoved(t *testing.T) {
 	must(t, s.Remove(`a\b`))
 	if v, ok, err := s.Value(`a\b`, "x"); err != nil || !ok || !v.equal(dword(1)) {
 		t.Errorf("%+v %v %v", v, ok, err)
+	}
+}
+
+func TestTheRealRegistryIsAsBeforeAfterRulesCameAndWent(t *testing.T) {
+	wipe(sandboxKey)
+	t.Cleanup(func() { wipe(sandboxKey) })
+	r := sandbox{}
+	must(t, r.Make(`SOFTWARE\Policies\Microsoft\Windows`))
+	must(t, r.Set(installerKey, "Other", regValue{Type: registry.BINARY, Data: []byte{1, 0}}))
+	before := map[string]regValue{}
+	dump(t, sandboxKey, before)
+	s := standing{reg: r, dir: filepath.Join(t.TempDir(), "共有 ゲート")}
+	stands(t, s, software(policy.ModeAudit, policy.ActionBlock, "winny.exe"), "records")
+	stands(t, s, software(policy.ModeEnforce, policy.ActionBlock, "winny.exe", "悪い.exe"), "stops")
+	stands(t, s, software(policy.ModeEnforce, policy.ActionReport), "off")
+	after := map[string]regValue{}
+	dump(t, sandboxKey, after)
+	if !reflect.DeepEqual(before, after) {
+		t.Errorf("before %v\nafter %v", before, after)
 	}
 }

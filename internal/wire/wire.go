@@ -173,6 +173,7 @@ type Status struct {
 	Devices  []Attached `json:"devices,omitempty"`
 	Faults   []string   `json:"faults,omitempty"`  // what the agent cannot do, "cannot …"
 	Codes    []string   `json:"codes,omitempty"`   // a stable word for each of Faults, in their order: Fault… constants
+	Unsaid   []string   `json:"unsaid,omitempty"`  // rules about programs that the system's own policy cannot say, with the reason
 	Updates  bool       `json:"updates,omitempty"` // it takes offers: it was built with release keys
 	Update   *Update    `json:"update,omitempty"`  // what became of the newest offer; nil: none was seen
 }
@@ -224,18 +225,19 @@ const (
 
 // Words for what an agent cannot do; a console says an unknown one as its text.
 const (
-	FaultClock     = "clock"      // the time cannot be trusted, permissions wait
-	FaultClockFile = "clock_file" // the time cannot be noted
-	FaultSensor    = "sensor"     // devices are not seen
-	FaultPolicy    = "policy"     // a policy came that must not be applied
-	FaultGate      = "gate"       // the gate does not stand as the policy wants
-	FaultEarlyGate = "early_gate" // the gate is not in the initramfs
-	FaultJournal   = "journal"    // records are kept in memory only
-	FaultEnrolment = "enrolment"  // the console gives no identity
-	FaultCrowd     = "crowd"      // more devices than a status shows
-	FaultSoftware  = "software"   // not all programs can be seen
-	FaultPrograms  = "programs"   // programs are not judged as the policy wants
-	FaultStatus    = "status"     // said by the console: the status was too long to be kept whole
+	FaultClock     = "clock"         // the time cannot be trusted, permissions wait
+	FaultClockFile = "clock_file"    // the time cannot be noted
+	FaultSensor    = "sensor"        // devices are not seen
+	FaultPolicy    = "policy"        // a policy came that must not be applied
+	FaultGate      = "gate"          // the gate does not stand as the policy wants
+	FaultEarlyGate = "early_gate"    // the gate is not in the initramfs
+	FaultJournal   = "journal"       // records are kept in memory only
+	FaultEnrolment = "enrolment"     // the console gives no identity
+	FaultCrowd     = "crowd"         // more devices than a status shows
+	FaultSoftware  = "software"      // not all programs can be seen
+	FaultPrograms  = "programs"      // programs are not judged as the policy wants
+	FaultRules     = "program_rules" // the system's own rules about programs (AppLocker, Windows Installer) do not stand as the policy wants
+	FaultStatus    = "status"        // said by the console: the status was too long to be kept whole
 )
 
 // Attached is a device that is plugged in now and what was judged.

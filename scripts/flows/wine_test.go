@@ -35,6 +35,7 @@ func withWine(m *testing.M) int {
 	}
 	for _, b := range []struct{ name, source, system, overlay string }{
 		{"sekisho-agent.exe", "sekisho/agent", "windows", strings.TrimSpace(string(overlay))},
+		{"idler.exe", "sekisho/scripts/flows/idler", "windows", ""},
 		{"sekisho-console", "sekisho/console", "linux", ""},
 	} {
 		build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-overlay", b.overlay, "-o", filepath.Join(dir, b.name), b.source)
