@@ -173,7 +173,7 @@ func (p *pages) softwareMode(m policy.Mode) string {
 	if m == "" {
 		return "—"
 	}
-	return p.words.word("mode", m)
+	return p.words.word("software.mode", m)
 }
 
 func (p *pages) actionWord(a policy.Action) string {

@@ -217,6 +217,12 @@ func (row *proposed) add(p *pages, l *learnt) {
 	}
 }
 
+// Ways that only a proposal takes: everything that says it is one publisher's, and everything of one source.
+const (
+	wayMaker  = "maker"
+	wayOrigin = "origin" // everything of one distribution source
+)
+
 // proposalFor is the widest description that can be answered for: who signed it, which source checked it, which file it is.
 func proposalFor(p policy.Program) (way, value string, m policy.ProgramMatch, weak bool) {
 	clear := func(s string) bool { return s != "" && !strings.Contains(s, "*") && len(s) <= 256 }
@@ -227,9 +233,9 @@ func proposalFor(p policy.Program) (way, value string, m policy.ProgramMatch, we
 	case single && len(p.Hash) == 64:
 		return policy.WayHash, p.Name, policy.ProgramMatch{Hash: []string{p.Hash}}, false
 	case (p.Source == policy.SourceRepository || p.Source == policy.SourceStore) && clear(p.Origin):
-		return policy.WayPackage, p.Origin, policy.ProgramMatch{Source: []string{p.Source}, Origin: []string{p.Origin}}, false
+		return wayOrigin, p.Origin, policy.ProgramMatch{Source: []string{p.Source}, Origin: []string{p.Origin}}, false
 	case !single && clear(p.Publisher) && clear(p.Name):
-		return policy.WayPublisher, p.Publisher, policy.ProgramMatch{Publisher: []string{p.Publisher}}, true
+		return wayMaker, p.Publisher, policy.ProgramMatch{Publisher: []string{p.Publisher}}, true
 	}
 	if ways := policy.Ways(p); len(ways) > 0 {
 		return ways[0].Key, p.Name + " " + p.Path, ways[0].Match, true

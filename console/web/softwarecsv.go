@@ -231,6 +231,9 @@ func readRuleLine(p *pages, n int, at map[string]int, row []string, by string) i
 			l.Problems = append(l.Problems, p.words.say("import.bad_source", k))
 		}
 	}
+	if f.Owner == "" && f.ID == "" { // a rule that was written out before keeps what it had
+		f.Owner = by
+	}
 	if f.ID == "" {
 		f.ID = newRuleID()
 	}
@@ -239,9 +242,6 @@ func readRuleLine(p *pages, n int, at map[string]int, row []string, by string) i
 	}
 	if f.NameJA == "" {
 		f.NameJA = p.words.say("import.line_n", n)
-	}
-	if f.Owner == "" {
-		f.Owner = by
 	}
 	form := softwareForm{Rules: []programRuleForm{f}}
 	form.Rules[0].Match = f.match()

@@ -309,7 +309,7 @@ func (s *server) effect(r *request, g groupView, have, want *policy.Software) (e
 	for _, sp := range spreads {
 		f := after.find(sp, r.now)
 		finds = append(finds, f)
-		if f.List == listForbidden && before.find(sp, r.now).List != listForbidden {
+		if stops(f) && !stops(before.find(sp, r.now)) {
 			stopped = append(stopped, f)
 		}
 	}
@@ -324,6 +324,9 @@ func (s *server) effect(r *request, g groupView, have, want *policy.Software) (e
 	e.Terminals, err = s.terminalsWith(r.Context(), ids, g.ID)
 	return e, err
 }
+
+// stops says whether a program is stopped once the policy enforces; also what no rule names may be.
+func stops(f find) bool { return f.Decision.Action == policy.ActionBlock }
 
 // askPublish shows what publishing the draft changes, and asks why.
 func (s *server) askPublish(r *request) error { return s.showPublish(r, &reasonField{}, http.StatusOK) }
@@ -342,7 +345,7 @@ func (s *server) showPublish(r *request, reason *reasonField, code int) error {
 	body := askPage{
 		Question: say("draft.publish.ask", g.Name), Changes: p.softwareChanges(have.Software, d.Software), Compared: true,
 		Facts: []fact{
-			{say("group"), g.Name}, {say("mode"), p.words.word("mode", d.Software.Mode) + say("list.comma") + p.words.word("software.mode.means", d.Software.Mode)},
+			{say("group"), g.Name}, {say("mode"), p.words.word("software.mode", d.Software.Mode) + say("list.comma") + p.words.word("software.mode.means", d.Software.Mode)},
 			{say("terminals.title"), say("n.terminals", g.Terminals)}, {say("draft.newly_forbidden"), say("draft.stops", len(e.Stopped), e.Terminals) + after(say("list.comma"), e.Stopped)},
 		},
 		Hidden: []fact{{"version", strconv.FormatInt(have.Version, 10)}, {"made", strconv.FormatInt(d.At.UnixMilli(), 10)}},

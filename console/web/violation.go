@@ -136,7 +136,7 @@ func (p *pages) violation(e store.Event) violationPage {
 	rec := e.Record
 	body := violationPage{
 		eventView: p.event(e), Record: rec, Outbox: e.Outbox, Seq: e.Seq, Hash: e.Hash, ChainOK: e.ChainOK,
-		KeptUntil: p.cal.endOfYear(e.Received).AddDate(5, 0, -1), Steps: stepViews(rec.Steps), Took: p.took(rec.Steps),
+		KeptUntil: p.cal.endOfYear(e.Received).AddDate(5, 0, -1), Steps: stepViews(rec), Took: p.took(rec.Steps),
 		Handling: handlingView{orOpen(e.Handling.State), e.Handling.Assignee, e.Handling.Reason, e.Handling.At},
 	}
 	if d := rec.Decision; d != nil {
@@ -212,10 +212,13 @@ var stepLooks = map[string][2]string{
 	"quarantined": {"blocked", "ok"},
 }
 
-func stepViews(steps []wire.Step) []stepView {
-	views := make([]stepView, 0, len(steps))
-	for _, st := range steps {
+func stepViews(rec wire.Record) []stepView {
+	views := make([]stepView, 0, len(rec.Steps))
+	for _, st := range rec.Steps {
 		look, ok := stepLooks[st.Code]
+		if look[0] == "usb" && rec.Software != nil {
+			look[0] = "soft"
+		}
 		if !ok {
 			look = [2]string{"na", ""}
 		}
