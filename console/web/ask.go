@@ -159,11 +159,15 @@ func (s *server) askRevoke(r *request) error {
 	if state := p.grant(g, r.now).State; state != grantRunning && state != grantComing {
 		return seeOther(r, at)
 	}
-	say := p.words.say
+	say, what := p.words.say, "grant.medium"
+	question, warning := "ask.revoke", "ask.revoke.what"
+	if g.Permit != nil {
+		question, warning, what = "ask.revoke.software", "ask.revoke.software.what", "permit.software"
+	}
 	return s.ask(r, askPage{
-		Question: say("ask.revoke"), Warning: say("ask.revoke.what"), Why: say("grant.revoke.why"),
+		Question: say(question), Warning: say(warning), Why: say("grant.revoke.why"),
 		Facts: []fact{
-			{say("grant"), g.ID}, {say("grant.medium"), g.DeviceName}, {say("terminal"), g.TerminalName},
+			{say("grant"), g.ID}, {say(what), g.DeviceName}, {say("terminal"), g.TerminalName},
 			{say("grant.period"), say("from_until", p.cal.moment(g.From), p.cal.moment(g.Until))}, {say("grant.reason"), g.Reason},
 		},
 		Action: at + "/revoke", Button: say("grant.revoke"), Back: at,

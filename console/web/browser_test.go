@@ -234,7 +234,7 @@ var fileName = strings.NewReplacer("/", "_", "?", "-", "=", "-", "&", "-")
 
 func TestEveryPageIsAccessibleAndFitsInBothLanguagesAndThemes(t *testing.T) {
 	s := newSite(t, bundledAssets(t))
-	f := s.fill()
+	f := s.full()
 	w := openWindow(t, s)
 	w.open("/login")
 	w.axe("/login")

@@ -11,7 +11,7 @@ import (
 	"sekisho/internal/policy"
 )
 
-// grantView is a media use permission as pages show it.
+// grantView is a permission as pages show it: for a medium, or for software.
 type grantView struct {
 	ID           string    `json:"id"`
 	Terminal     string    `json:"terminal"`
@@ -33,6 +33,7 @@ type grantView struct {
 	Revision     int64     `json:"revision"`
 	LastUse      time.Time `json:"last_use,omitzero"`
 	Event        int64     `json:"event,omitempty"`
+	Software     string    `json:"software,omitempty"` // which programs it is for, in words; empty: a medium
 }
 
 func (p *pages) grant(g store.Grant, now time.Time) grantView {
@@ -40,6 +41,9 @@ func (p *pages) grant(g store.Grant, now time.Time) grantView {
 		ID: g.ID, Terminal: g.Terminal, TerminalName: g.TerminalName, DeviceName: g.DeviceName, Bus: g.Bus, Vendor: g.Vendor,
 		Product: g.Product, Serial: g.Serial, Port: g.Port, From: g.From, Until: g.Until, Reason: g.Reason, By: g.By,
 		CreatedAt: g.CreatedAt, RevokedAt: g.RevokedAt, RevokedBy: g.RevokedBy, Revision: g.Revision, LastUse: g.LastUse, Event: g.Event,
+	}
+	if g.Permit != nil {
+		v.Software = p.programMatches(g.Permit.Match)
 	}
 	switch {
 	case !g.RevokedAt.IsZero():
@@ -105,6 +109,12 @@ type grantForm struct {
 }
 
 func (s *server) newGrant(r *request) error {
+	if soft, err := s.asksSoftware(r); err != nil || soft {
+		if err != nil {
+			return err
+		}
+		return s.newPermit(r)
+	}
 	form, _, err := s.grantForm(r, r.URL.Query().Get("event"))
 	if err != nil {
 		return err
@@ -154,6 +164,12 @@ func (s *server) grantForm(r *request, event string) (grantForm, store.Event, er
 }
 
 func (s *server) giveGrant(r *request) error {
+	if soft, err := s.asksSoftware(r); err != nil || soft {
+		if err != nil {
+			return err
+		}
+		return s.givePermit(r)
+	}
 	form, e, err := s.grantForm(r, r.PostFormValue("event"))
 	if err != nil {
 		return err
@@ -249,7 +265,14 @@ func (s *server) grant(r *request) error {
 	}
 	body := grantPage{grantView: s.pages[r.lang].grant(g, r.now), Is: s.terminalView(t, r.now), New: r.URL.Query().Get("new") != "", Here: r.URL.RequestURI()}
 	body.Progress = progress(body, t)
-	return show(s, r, "grant", body, title("grant.title", body.TerminalName), section("carryout"))
+	return show(s, r, "grant", body, title(body.titleKey(), body.TerminalName), section("carryout"))
+}
+
+func (b grantPage) titleKey() string {
+	if b.Software != "" {
+		return "permit.title"
+	}
+	return "grant.title"
 }
 
 // progress reads from the terminal's own report how far the permission came. Only what it reported counts as usable.
@@ -269,6 +292,8 @@ func progress(g grantPage, t store.Terminal) string {
 		}
 	}
 	switch {
+	case t.Applied >= g.Revision && g.Revision > 0 && g.Software != "":
+		return "usable" // software has no place in a terminal's status: that the policy is in force is all there is to know
 	case t.Applied >= g.Revision && g.Revision > 0:
 		return "delivered"
 	case !g.Is.Reachable:

@@ -31,6 +31,7 @@ type eventView struct {
 	Detail       string         `json:"detail"`
 	Kind         string         `json:"kind"`
 	Serial       string         `json:"serial,omitempty"`
+	Item         string         `json:"item,omitempty"` // id of a program on its terminal
 	Outcome      policy.Outcome `json:"outcome"`
 	Severity     string         `json:"severity"`
 	Violation    bool           `json:"violation"`
@@ -70,6 +71,12 @@ func (p *pages) event(e store.Event) eventView {
 	if ev := e.Record.Event; ev != nil {
 		v.User, v.Kind, v.Serial = ev.User, string(mainKind(ev.Device)), ev.Device.Serial
 	}
+	if sw := e.Record.Software; sw != nil && e.Record.Kind == wire.RecordProgram {
+		if v.User = sw.User; v.User == "" {
+			v.User = sw.Program.User
+		}
+		v.Item = sw.Program.ID
+	}
 	v.Title, v.Detail = p.title(e.Record), p.detail(e.Record)
 	return v
 }
@@ -92,6 +99,9 @@ func (p *pages) clause(id string) policy.Clause {
 
 // title says in a sentence what happened: the device by what it is, the act by its verified outcome.
 func (p *pages) title(rec wire.Record) string {
+	if rec.Kind == wire.RecordProgram && rec.Software != nil {
+		return p.programTitle(rec)
+	}
 	if rec.Event == nil {
 		return p.otherTitle(rec)
 	}
@@ -127,6 +137,9 @@ func (p *pages) otherTitle(rec wire.Record) string {
 
 // detail is the small line below: what helps to tell this one from the next.
 func (p *pages) detail(rec wire.Record) string {
+	if rec.Kind == wire.RecordProgram && rec.Software != nil {
+		return p.programDetail(rec)
+	}
 	if rec.Event == nil {
 		return rec.Note
 	}

@@ -50,6 +50,12 @@ func (p *pages) funcs() template.FuncMap {
 		"add":      func(a, b int) int { return a + b },
 		"never":    func(t time.Time) bool { return t.IsZero() },
 		"path":     url.PathEscape,
+		"query":    url.QueryEscape,
+		"program":  p.program,
+		"fits":     p.programMatches,
+		"onList":   p.list,
+		"review":   func(now time.Time) string { return reviewIn(now, p.cal.zone) },
+		"str":      func(v any) string { return fmt.Sprint(v) },
 	}
 }
 
@@ -68,6 +74,9 @@ var outcomeLooks = map[policy.Outcome][2]string{
 	policy.OutcomePending:     {"s-unknown", "clock"},
 	policy.OutcomeAllowed:     {"s-pass", "pass"},
 	policy.OutcomeRemoved:     {"s-na", "unplug"},
+	policy.OutcomeLearnt:      {"s-na", "soft"},
+	policy.OutcomeQuarantined: {"s-blocked", "blocked"},
+	policy.OutcomeEnded:       {"s-blocked", "blocked"},
 }
 
 func (p *pages) outcome(o policy.Outcome) mark {
@@ -76,6 +85,19 @@ func (p *pages) outcome(o policy.Outcome) mark {
 		look = [2]string{"s-na", "na"}
 	}
 	return mark{Class: look[0], Icon: look[1], Word: p.words.word("outcome", orNone(string(o)))}
+}
+
+var listLooks = map[string][2]string{
+	listAllowed: {"s-pass", "pass"}, listForbidden: {"s-blocked", "blocked"}, listUndecided: {"s-unknown", "unknown"}, listReported: {"s-detected", "detected"},
+}
+
+// list is the list that software stands on.
+func (p *pages) list(list string) mark {
+	look, ok := listLooks[list]
+	if !ok {
+		look = [2]string{"s-na", "na"}
+	}
+	return mark{Class: look[0], Icon: look[1], Word: p.words.word("list", list)}
 }
 
 var updateLooks = map[string][2]string{

@@ -18,14 +18,20 @@ func (f fleet) addresses() []string {
 		"/terminals", "/terminals?only=behind", "/terminals/" + f.counter, "/terminals/" + f.desk, "/terminals/" + f.desk + "/move?group=" + f.group, "/terminals/" + f.desk + "/retire", "/terminals?only=retired",
 		"/carryout", "/carryout?state=running", "/carryout/" + f.grant, "/carryout/" + f.grant + "/revoke", fmt.Sprint("/carryout/new?event=", f.blocked), fmt.Sprint("/carryout/new?event=", f.composite),
 		"/updates", "/updates?only=rolled_back", "/updates/offer?version=0.3.0&ring=all", "/updates/offer?version=0.3.0&ring=pilot", "/updates/offers/1/withdraw",
-		"/software", "/policy", "/policy/" + f.group, "/policy/" + f.group + "?version=1", "/policy/" + f.group + "/edit", "/policy/" + f.other + "/edit?from=1",
+		"/software", "/software?list=forbidden&q=tool", "/software?group=" + f.group + "&kind=deb&source=repository", "/software?q=nothing", "/software/undecided", "/software/undecided?group=" + f.group,
+		"/software/product?name=curl&publisher=Debian", "/terminals/" + f.counter + "/software", "/terminals/" + f.counter + "/software?list=undecided", "/terminals/" + f.desk + "/software?q=none",
+		fmt.Sprint("/software/decide?group=", f.group, "&action=allow&program=", f.unknown), fmt.Sprint("/software/decide?group=", f.group, "&action=block&program=", f.unknown),
+		"/policy/" + f.group + "/software", "/policy/" + f.other + "/software", "/policy/" + f.group + "/software/edit", "/policy/" + f.other + "/software/edit?learn=1", "/policy/" + f.group + "/software/edit?draft=1",
+		"/policy/" + f.other + "/software/proposal", "/policy/" + f.group + "/software/import", "/policy/" + f.group + "/software/publish", fmt.Sprint("/policy/", f.group, "/software/dryrun/", f.run),
+		fmt.Sprint("/violations/", f.program), fmt.Sprint("/carryout/new?event=", f.program), "/carryout/new?terminal=" + f.counter + "&item=" + url.QueryEscape("app:Chohyo"), "/carryout/" + f.permit, "/carryout/" + f.permit + "/revoke",
+		"/violations?kind=program&state=all", "/policy", "/policy/" + f.group, "/policy/" + f.group + "?version=1", "/policy/" + f.group + "/edit", "/policy/" + f.other + "/edit?from=1",
 		"/records", "/search", "/search?q=KT-0123", "/search?q=4C53", "/search?q=nothing", "/tokens", "/tokens/1", "/accounts", "/account",
 	}
 }
 
 // emptyAddresses are the pages that a console without any terminal has.
 var emptyAddresses = []string{
-	"/", "/violations", "/violations?kind=storage", "/terminals", "/terminals?q=x", "/carryout", "/updates", "/software", "/policy", "/records",
+	"/", "/violations", "/violations?kind=storage", "/terminals", "/terminals?q=x", "/carryout", "/updates", "/software", "/software/undecided", "/software?q=x", "/policy", "/records",
 	"/search", "/search?q=x", "/tokens", "/accounts", "/account",
 }
 
@@ -36,7 +42,7 @@ func TestEveryPageRendersEmptyAndFullInBothLanguages(t *testing.T) {
 		empty := newSite(t, nil)
 		checkPages(t, empty.as("1007"), lang, emptyAddresses)
 		full := newSite(t, nil)
-		checkPages(t, full.as("1007"), lang, full.fill().addresses())
+		checkPages(t, full.as("1007"), lang, full.full().addresses())
 	}
 }
 
@@ -64,7 +70,7 @@ func checkPages(t *testing.T, b *browser, lang string, addresses []string) {
 }
 
 // nakedKey finds a catalogue key that stands where words should.
-var nakedKey = regexp.MustCompile(`>((?:overview|violations?|terminals?|grants?|grant_new|polic(?:y|ies)|edit|records|tokens?|accounts?|search|title|kind|step|evidence|progress|first|chart|ask|updates?|ring|later|verified|n)\.[a-z_.]+)<`)
+var nakedKey = regexp.MustCompile(`>((?:overview|violations?|terminals?|grants?|grant_new|polic(?:y|ies)|edit|records|tokens?|accounts?|search|title|kind|step|evidence|progress|first|chart|ask|updates?|software|undecided|decide|control|draft|dryrun|proposal|import|permit|permit_new|program|product|rule|match|source|way|diff|list|ring|later|verified|n)\.[a-z_.]+)<`)
 
 func loadKeys(t *testing.T, lang string) words {
 	t.Helper()
@@ -128,7 +134,7 @@ func TestEveryKeyThatATemplateNamesIsInTheCatalogue(t *testing.T) {
 
 func TestNoRouteAnswersWithoutASession(t *testing.T) {
 	s := newSite(t, nil)
-	f := s.fill()
+	f := s.full()
 	for _, r := range routes() {
 		if r.Public {
 			continue
@@ -147,7 +153,7 @@ func TestNoRouteAnswersWithoutASession(t *testing.T) {
 
 func TestNoRouteAnswersWithoutTheRole(t *testing.T) {
 	s := newSite(t, nil)
-	f := s.fill()
+	f := s.full()
 	for _, name := range []string{"1007", "1012", "1020"} {
 		b := s.as(name)
 		role := map[string]string{"1007": "admin", "1012": "helpdesk", "1020": "auditor"}[name]
@@ -174,7 +180,8 @@ func formFor(method string) url.Values {
 }
 
 func (f fleet) concrete(pattern string) string {
-	id := map[string]string{"/violations/{id}": fmt.Sprint(f.blocked), "/terminals/{id}": f.counter, "/carryout/{id}": f.grant, "/carryout/{id}/revoke": f.grant}[pattern]
+	id := map[string]string{"/violations/{id}": fmt.Sprint(f.blocked), "/terminals/{id}": f.counter, "/carryout/{id}": f.grant, "/carryout/{id}/revoke": f.grant,
+		"/terminals/{id}/software": f.counter}[pattern]
 	if id == "" {
 		id = "1"
 	}
@@ -183,7 +190,7 @@ func (f fleet) concrete(pattern string) string {
 
 func TestEveryPageAnswersJSONOfTheSameStructToAnAPIToken(t *testing.T) {
 	s := newSite(t, nil)
-	f := s.fill()
+	f := s.full()
 	made := s.as("1007").post("/account/tokens", url.Values{"note": {"監視"}})
 	secret := regexp.MustCompile(`Bearer ([A-Za-z0-9_-]{43})`).FindStringSubmatch(made.text)
 	if made.StatusCode != http.StatusCreated || secret == nil {

@@ -15,6 +15,7 @@ import (
 type policiesPage struct {
 	Groups   []groupView       `json:"groups"`
 	Name     string            `json:"-"`
+	Kind     string            `json:"-"` // server, or anything else for terminals
 	Problems map[string]string `json:"problems,omitempty"`
 }
 
@@ -33,7 +34,7 @@ func (s *server) showPolicies(r *request, body policiesPage, code int) error {
 func (s *server) newGroup(r *request) error {
 	name := strings.TrimSpace(r.PostFormValue("name"))
 	if name == "" || len([]rune(name)) > 60 {
-		return s.showPolicies(r, policiesPage{Name: name, Problems: map[string]string{"name": "policies.bad_name"}}, http.StatusUnprocessableEntity)
+		return s.showPolicies(r, policiesPage{Name: name, Kind: r.PostFormValue("kind"), Problems: map[string]string{"name": "policies.bad_name"}}, http.StatusUnprocessableEntity)
 	}
 	id := newID()
 	if err := s.DB.PutGroup(r.Context(), id, name, r.by(), r.now); err != nil {
@@ -41,12 +42,25 @@ func (s *server) newGroup(r *request) error {
 	}
 	_, err := s.DB.PutGroupPolicy(r.Context(), store.GroupPolicy{
 		Group: id, Control: policy.DefaultControl(policy.ModeAudit), By: r.by(), At: r.now,
-		Reason: s.pages[r.lang].words.say("policies.first_reason"),
+		Software: firstSoftware(r.PostFormValue("kind")), Reason: s.pages[r.lang].words.say("policies.first_reason"),
 	}, 0, r.now)
 	if err != nil {
 		return err
 	}
 	return seeOther(r, "/policy/"+id)
+}
+
+// firstSoftware is what a new group begins with; nothing is stopped by it. The choice says what shall become of software that no
+// rule names once somebody enforces: office terminals stop it, servers go on to report it.
+func firstSoftware(kind string) *policy.Software {
+	s := policy.DefaultSoftware()
+	switch kind {
+	case "terminal":
+		s.Undecided = policy.ActionBlock
+	case "server":
+		s.Mode, s.Undecided = policy.ModeAudit, policy.ActionReport
+	}
+	return s
 }
 
 func newID() string {
@@ -57,17 +71,18 @@ func newID() string {
 
 // policyPage is one group's policy: the rules in order, and how it came to be so.
 type policyPage struct {
-	Group   groupView      `json:"group"`
-	Version int64          `json:"version"`
-	Newest  bool           `json:"newest"`
-	Control policy.Control `json:"removable_media"`
-	Contact policy.Contact `json:"contact"`
-	Reason  string         `json:"reason"`
-	By      string         `json:"by"`
-	At      time.Time      `json:"at"`
-	History []versionView  `json:"history"`
-	Changes []change       `json:"changes"` // against the version before
-	Rules   []ruleView     `json:"-"`
+	Group    groupView        `json:"group"`
+	Version  int64            `json:"version"`
+	Newest   bool             `json:"newest"`
+	Control  policy.Control   `json:"removable_media"`
+	Contact  policy.Contact   `json:"contact"`
+	Reason   string           `json:"reason"`
+	By       string           `json:"by"`
+	At       time.Time        `json:"at"`
+	History  []versionView    `json:"history"`
+	Changes  []change         `json:"changes"` // against the version before
+	Rules    []ruleView       `json:"-"`
+	Programs *policy.Software `json:"software,omitempty"`
 }
 
 type versionView struct {
@@ -129,7 +144,7 @@ func (s *server) policy(r *request) error {
 	p := s.pages[r.lang]
 	body := policyPage{
 		Group: g, Version: have.Version, Newest: have.Version == g.Version, Control: have.Control, Contact: have.Contact,
-		Reason: have.Reason, By: have.By, At: have.At, Rules: ruleViews(p, have.Control.Rules),
+		Reason: have.Reason, By: have.By, At: have.At, Rules: ruleViews(p, have.Control.Rules), Programs: have.Software,
 	}
 	for _, one := range history {
 		body.History = append(body.History, versionView{one.Version, one.Control.Mode, one.Reason, one.By, one.At})

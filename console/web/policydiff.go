@@ -28,7 +28,8 @@ func (p *pages) changes(have, want store.GroupPolicy) []change {
 	text("mode", p.words.word("mode", have.Control.Mode), p.words.word("mode", want.Control.Mode))
 	text("contact", have.Contact.Name, want.Contact.Name)
 	text("phone", have.Contact.Phone, want.Contact.Phone)
-	return append(list, p.ruleChanges(have.Control.Rules, want.Control.Rules)...)
+	list = append(list, p.ruleChanges(have.Control.Rules, want.Control.Rules)...)
+	return append(list, p.softwareChanges(have.Software, want.Software)...)
 }
 
 func (p *pages) ruleChanges(have, want []policy.Rule) []change {

@@ -171,9 +171,12 @@ func (b *editPage) refuse(field, text string) {
 	b.Order = append(b.Order, field)
 }
 
-// fieldOf turns removable_media.rules[2].match.class[0] into r2.match.class.
+// fieldOf turns removable_media.rules[2].match.class[0] into r2.match.class, and so for software.
 func fieldOf(path string) string {
 	rest, ok := strings.CutPrefix(path, "removable_media.")
+	if !ok {
+		rest, ok = strings.CutPrefix(path, "software.")
+	}
 	if !ok {
 		return path
 	}

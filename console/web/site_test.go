@@ -172,6 +172,10 @@ type fleet struct {
 	blocked, failed    int64  // events
 	composite, audited int64
 	grant              string
+	program            int64 // event of a program that was blocked
+	unknown            int64 // a program that no rule names, in group
+	permit             string
+	run                int64 // a dry run that is done
 }
 
 var stick = policy.Device{
@@ -222,6 +226,13 @@ func (s *site) fill() fleet {
 	f.find(s)
 	s.permit(&f)
 	s.offers(f)
+	return f
+}
+
+// full is fill with software.
+func (s *site) full() fleet {
+	f := s.fill()
+	s.software(&f)
 	return f
 }
 

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -246,13 +245,4 @@ func (s *server) terminalRest(r *request, body *terminalPage) error {
 	}
 	body.History, body.OpenEvents, body.Grants = p.events(history), p.events(open), p.grants(grants, r.now)
 	return nil
-}
-
-// software is not in this version; the page says so plainly.
-type nothing struct {
-	Planned string `json:"planned"`
-}
-
-func (s *server) software(r *request) error {
-	return show(s, r, "software", nothing{"software"}, title("software.title"), section("software"), status(http.StatusOK))
 }

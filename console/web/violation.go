@@ -3,6 +3,8 @@ package web
 import (
 	"errors"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +41,21 @@ type violationPage struct {
 	Handling  handlingView  `json:"handling"`
 	Problem   string        `json:"problem,omitempty"`
 	Typed     string        `json:"-"`
+	Program   *programPart  `json:"program,omitempty"` // of a record about software
+}
+
+// programPart is what a record about software says beside what all records say.
+type programPart struct {
+	Words  string             `json:"words"`
+	Done   string             `json:"done"` // what was done about it
+	Reason string             `json:"reason,omitempty"`
+	Owner  string             `json:"owner,omitempty"`
+	Review string             `json:"review,omitempty"`
+	List   string             `json:"list"`
+	URL    string             `json:"url"`           // of the terminal's software
+	Rule   policy.ProgramRule `json:"-"`             // as it stands today
+	Found  bool               `json:"rule_is_there"` // the rule still stands in the group's policy
+	Decide string             `json:"-"`             // where an undecided one can be decided about
 }
 
 type handlingView struct {
@@ -107,6 +124,11 @@ func (s *server) showViolation(r *request, e store.Event, problem, typed string,
 	if body.Attached, err = s.attachedNow(r, e); err != nil {
 		return err
 	}
+	if body.Program != nil {
+		if err := s.programPart(r, e, body.Program); err != nil {
+			return err
+		}
+	}
 	return show(s, r, "violation", body, named(body.Title), section("violations"), status(code))
 }
 
@@ -114,11 +136,19 @@ func (p *pages) violation(e store.Event) violationPage {
 	rec := e.Record
 	body := violationPage{
 		eventView: p.event(e), Record: rec, Outbox: e.Outbox, Seq: e.Seq, Hash: e.Hash, ChainOK: e.ChainOK,
-		KeptUntil: p.cal.endOfYear(e.Received).AddDate(5, 0, -1), Steps: stepViews(rec.Steps), Took: p.took(rec.Steps),
+		KeptUntil: p.cal.endOfYear(e.Received).AddDate(5, 0, -1), Steps: stepViews(rec), Took: p.took(rec.Steps),
 		Handling: handlingView{orOpen(e.Handling.State), e.Handling.Assignee, e.Handling.Reason, e.Handling.At},
 	}
 	if d := rec.Decision; d != nil {
 		body.RuleID, body.Revision, body.Grant, body.ClauseIs = d.Rule, d.Revision, d.Grant, p.clause(d.Clause)
+	}
+	if rec.Software != nil && rec.Kind == wire.RecordProgram {
+		body.Program = &programPart{Words: p.program(rec.Software.Program), Done: p.programDone(rec), URL: "/terminals/" + url.PathEscape(e.Terminal) + "/software"}
+		body.Grantable = len(policy.PermitWays(rec.Software.Program)) > 0
+		if !body.Grantable {
+			body.NoGrant = "violation.no_grant.software"
+		}
+		return body
 	}
 	if rec.Event == nil {
 		body.NoGrant = "violation.no_grant.device"
@@ -146,16 +176,49 @@ func cannotGrant(dev policy.Device) string {
 	return ""
 }
 
+// programPart adds what the rule's owner wrote. The rule is the one of today: the record itself says what it was called then.
+func (s *server) programPart(r *request, e store.Event, part *programPart) error {
+	d := e.Record.Decision
+	if d == nil {
+		return nil
+	}
+	part.List = listOf(*d)
+	have, err := s.DB.GroupPolicy(r.Context(), e.Group, 0)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil || have.Software == nil {
+		return err
+	}
+	if i := slices.IndexFunc(have.Software.Rules, func(r policy.ProgramRule) bool { return r.ID == d.Rule }); i >= 0 {
+		part.Rule, part.Found = have.Software.Rules[i], true
+		part.Reason, part.Owner, part.Review = part.Rule.Reason, part.Rule.Owner, part.Rule.Review
+	}
+	i, err := s.DB.InstalledItem(r.Context(), e.Terminal, e.Record.Software.Program.ID)
+	if err == nil && i.Group == e.Group {
+		part.Decide = "/software/decide?group=" + url.QueryEscape(e.Group) + "&program=" + strconv.FormatInt(i.ID, 10)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return err
+}
+
 var stepLooks = map[string][2]string{
 	"seen": {"usb", ""}, "decided": {"rule", ""}, "deauthorized": {"blocked", "ok"}, "authorized": {"pass", "ok"},
 	"probed": {"usb", ""}, "synced": {"file", ""}, "unmounted": {"unplug", ""}, "unbound": {"blocked", "ok"},
 	"verified": {"pass", "ok"}, "told": {"msg", ""}, "failed": {"failed", ""},
+	"asked": {"soft", ""}, "vetoed": {"blocked", "ok"}, "denied": {"blocked", "ok"}, "ended": {"blocked", "ok"}, "killed": {"blocked", "ok"},
+	"quarantined": {"blocked", "ok"},
 }
 
-func stepViews(steps []wire.Step) []stepView {
-	views := make([]stepView, 0, len(steps))
-	for _, st := range steps {
+func stepViews(rec wire.Record) []stepView {
+	views := make([]stepView, 0, len(rec.Steps))
+	for _, st := range rec.Steps {
 		look, ok := stepLooks[st.Code]
+		if look[0] == "usb" && rec.Software != nil {
+			look[0] = "soft"
+		}
 		if !ok {
 			look = [2]string{"na", ""}
 		}
@@ -191,6 +254,7 @@ func (s *server) related(r *request, b violationPage) ([]related, error) {
 		{"related.terminal", view{Terminal: b.Terminal}, true},
 		{"related.user", view{User: b.User}, b.User != ""},
 		{"related.medium", view{Serial: b.Serial}, b.Serial != ""},
+		{"related.program", view{Serial: b.Item}, b.Item != ""},
 		{"related.kind", view{Group: b.Group, Kind: b.Kind}, true},
 	}
 	list := []related{}

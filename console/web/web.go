@@ -47,14 +47,15 @@ const (
 	day  = 24 * time.Hour
 )
 
-// Server holds what every handler shares. It keeps no state between requests but the password hasher's queue and who knocked too often:
-// any replica can answer any request.
+// Server holds what every handler shares. It keeps no state between requests but the password hasher's queue, who knocked
+// too often and judgements that it would come to again: any replica can answer any request.
 type server struct {
 	Options
 	pages  map[string]*pages // by language
 	assets *assets
 	hash   *hasher
 	knocks knocks
+	judges judges
 
 	judging sync.Mutex // held from a name's failures being counted until this try counts too
 }
