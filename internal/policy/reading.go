@@ -145,3 +145,12 @@ func (r Reading) Why() (code, fault string) {
 
 // Moment is when a time was, and whether one was read that is one.
 func (r Reading) Moment() (time.Time, bool) { return r.at, r.is == TypeTime && !r.never }
+
+// IsYes says whether a yes was read.
+func (r Reading) IsYes() bool { return r.is == TypeBool && r.yes }
+
+// Entries gives the lines of a list that was read.
+func (r Reading) Entries() []Entry { return r.list }
+
+// Amount gives a number that was read.
+func (r Reading) Amount() (int64, bool) { return r.number, r.is == TypeNumber }
