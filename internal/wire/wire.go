@@ -235,6 +235,7 @@ const (
 	FaultCrowd     = "crowd"      // more devices than a status shows
 	FaultSoftware  = "software"   // not all programs can be seen
 	FaultPrograms  = "programs"   // programs are not judged as the policy wants
+	FaultChecks    = "checks"     // what is known of checks cannot be noted
 	FaultStatus    = "status"     // said by the console: the status was too long to be kept whole
 )
 
