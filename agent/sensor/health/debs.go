@@ -213,7 +213,11 @@ func (e *Eyes) readPackages(file string, installed, newest map[string]string) er
 		if r, err = gzip.NewReader(f); err != nil {
 			return err
 		}
-	case ".xz", ".lz4", ".bz2", ".zst", ".lzma":
+	case ".lz4":
+		if r, err = newLZ4(f); err != nil {
+			return err
+		}
+	case ".xz", ".bz2", ".zst", ".lzma":
 		return fmt.Errorf("it is packed as %s, which this agent does not unpack", path.Ext(file))
 	}
 	return stanzas(io.LimitReader(r, 1<<30), func(s *stanza) {
