@@ -37,6 +37,7 @@ const (
 	CodeSystem      = "system"   // not applicable to this operating system
 	CodeAbsent      = "absent"   // not applicable: the terminal has no such part
 	CodeTwoProducts = "two_products"
+	CodeChoice      = "choice" // users may set it as they like
 )
 
 // Bounds of what is read.

@@ -113,7 +113,11 @@ func (e *Eyes) admins(o policy.Origin, list []account) policy.Reading {
 	for _, g := range adminGroups {
 		wanted[g] = true
 	}
-	files := append([]string{"/etc/sudoers"}, e.tree.glob("/etc/sudoers.d/*")...)
+	find := finder{tree: e.tree}
+	files := append([]string{"/etc/sudoers"}, find.glob("/etc/sudoers.d/*")...)
+	if find.err != nil {
+		return unread(o, find.err)
+	}
 	for _, f := range files {
 		text, err := e.tree.text(f)
 		if err != nil {
@@ -188,8 +192,9 @@ func (e *Eyes) guests(o policy.Origin, list []account) policy.Reading {
 			out = append(out, a.name)
 		}
 	}
+	find := finder{tree: e.tree}
 	for _, pattern := range []string{"/etc/lightdm/lightdm.conf.d/*.conf", "/etc/lightdm/lightdm.conf"} {
-		for _, f := range e.tree.glob(pattern) {
+		for _, f := range find.glob(pattern) {
 			text, err := e.tree.text(f)
 			if err != nil {
 				return unread(o, err)
@@ -198,6 +203,9 @@ func (e *Eyes) guests(o policy.Origin, list []account) policy.Reading {
 				out = append(out, "lightdm guest session")
 			}
 		}
+	}
+	if find.err != nil {
+		return unread(o, find.err)
 	}
 	return o.List(entries(out))
 }
@@ -338,7 +346,12 @@ func (e *Eyes) pamLength(text string) (int64, error) {
 // qualityLength reads pwquality.conf; what comes later in the folder counts.
 func (e *Eyes) qualityLength() (int64, error) {
 	n := usualQuality
-	for _, f := range append([]string{"/etc/security/pwquality.conf"}, e.tree.glob("/etc/security/pwquality.conf.d/*.conf")...) {
+	find := finder{tree: e.tree}
+	files := append([]string{"/etc/security/pwquality.conf"}, find.glob("/etc/security/pwquality.conf.d/*.conf")...)
+	if find.err != nil {
+		return 0, find.err
+	}
+	for _, f := range files {
 		text, err := e.tree.text(f)
 		if err != nil {
 			return 0, err

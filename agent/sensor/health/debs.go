@@ -32,11 +32,13 @@ var (
 
 // debUpdates says which installed packages are older than the security sources have, by apt's own lists. It never runs apt.
 func (e *Eyes) debUpdates() []policy.Reading {
-	lists, files := e.securityLists()
+	lists, files, err := e.securityLists()
 	stamp := e.stamp(append(files, "/var/lib/dpkg/status"))
 	if e.debs.stamp != stamp || stamp == "" {
 		e.debs = debCache{stamp: stamp}
-		e.debs.missing, e.debs.made, e.debs.err = e.compareDebs(lists)
+		if e.debs.err = err; err == nil {
+			e.debs.missing, e.debs.made, e.debs.err = e.compareDebs(lists)
+		}
 	}
 	asOf, updates := e.of(policy.FactUpdatesAsOf, "/var/lib/apt/lists"), e.of(policy.FactUpdates, "/var/lib/apt/lists")
 	asOf.Product, asOf.Label = "apt", "apt"
@@ -73,14 +75,15 @@ type securityList struct {
 }
 
 // securityLists finds the sources whose release file says that they are for security.
-func (e *Eyes) securityLists() (lists []securityList, files []string) {
-	for _, f := range e.tree.glob("/var/lib/apt/lists/*Release") {
+func (e *Eyes) securityLists() (lists []securityList, files []string, err error) {
+	find := finder{tree: e.tree}
+	for _, f := range find.glob("/var/lib/apt/lists/*Release") {
 		if !strings.HasSuffix(f, "_InRelease") && !strings.HasSuffix(f, "_Release") {
 			continue
 		}
 		text, err := e.tree.read(f, 1<<20)
 		if err != nil {
-			continue
+			return nil, nil, err
 		}
 		r := parseRelease(text)
 		if files = append(files, f); !r.security() {
@@ -88,14 +91,17 @@ func (e *Eyes) securityLists() (lists []securityList, files []string) {
 		}
 		prefix := strings.TrimSuffix(strings.TrimSuffix(f, "InRelease"), "Release")
 		l := securityList{made: r.made}
-		for _, p := range e.tree.glob(prefix + "*_Packages*") {
+		for _, p := range find.glob(prefix + "*_Packages*") {
 			if ext := path.Ext(p); ext == "" || ext == ".gz" || ext == ".xz" || ext == ".lz4" || !strings.Contains(path.Base(p[len(prefix):]), ".") {
 				l.packages = append(l.packages, p)
 			}
 		}
 		lists, files = append(lists, l), append(files, l.packages...)
 	}
-	return lists, files
+	if len(files) == 0 && find.err == nil {
+		find.err = errNoLists
+	}
+	return lists, files, find.err
 }
 
 // releaseFile is the head of a Release file (Debian, "DebianRepository/Format").
@@ -147,9 +153,6 @@ func releaseDate(s string) time.Time {
 // compareDebs gives what is missing, and how old the oldest of the lists is.
 func (e *Eyes) compareDebs(lists []securityList) (missing []string, made time.Time, err error) {
 	if len(lists) == 0 {
-		if len(e.tree.glob("/var/lib/apt/lists/*Release")) == 0 {
-			return nil, made, errNoLists
-		}
 		return nil, made, errNoSecurity
 	}
 	installed, err := e.installedDebs()

@@ -1,7 +1,6 @@
 package health
 
 import (
-	"errors"
 	"path"
 	"regexp"
 	"strconv"
@@ -10,18 +9,21 @@ import (
 	"sekisho/internal/policy"
 )
 
-var errChoice = errors.New("cannot tell: users may choose this themselves, because no system-wide setting is locked")
+const errChoice = "cannot tell: users may choose this themselves, because no system-wide setting is locked"
 
 // hasDesktop says whether anybody can have a desktop here.
-func (e *Eyes) hasDesktop() bool {
-	return len(e.tree.glob("/usr/share/xsessions/*.desktop"))+len(e.tree.glob("/usr/share/wayland-sessions/*.desktop")) > 0
+func (e *Eyes) hasDesktop() (bool, error) {
+	find := finder{tree: e.tree}
+	n := len(find.glob("/usr/share/xsessions/*.desktop")) + len(find.glob("/usr/share/wayland-sessions/*.desktop"))
+	return n > 0, find.err
 }
 
 // dconf gives the system-wide settings that users cannot change: keys with their values in /etc/dconf/db/*.d whose
 // names are locked (GNOME, "System Administration Guide": lock down specific settings).
 func (e *Eyes) dconf() (map[string]string, error) {
 	values, locked := map[string]string{}, map[string]string{}
-	for _, f := range e.tree.glob("/etc/dconf/db/*.d/*") {
+	find := finder{tree: e.tree}
+	for _, f := range find.glob("/etc/dconf/db/*.d/*") {
 		text, err := e.tree.text(f)
 		if err != nil {
 			if path.Base(f) == "locks" {
@@ -31,7 +33,7 @@ func (e *Eyes) dconf() (map[string]string, error) {
 		}
 		parseKeyfile(text, values)
 	}
-	for _, f := range e.tree.glob("/etc/dconf/db/*.d/locks/*") {
+	for _, f := range find.glob("/etc/dconf/db/*.d/locks/*") {
 		text, err := e.tree.text(f)
 		if err != nil {
 			return nil, err
@@ -42,7 +44,7 @@ func (e *Eyes) dconf() (map[string]string, error) {
 			}
 		}
 	}
-	return locked, nil
+	return locked, find.err
 }
 
 // parseKeyfile reads [section] and key=value as /section/key.
@@ -82,7 +84,11 @@ const (
 // screenLock is after how many minutes without anybody the screen is locked, for everybody.
 func (e *Eyes) screenLock() policy.Reading {
 	o := e.of(policy.FactLockIdle, sourceDB)
-	if !e.hasDesktop() {
+	desktop, err := e.hasDesktop()
+	if err != nil {
+		return unread(o, err)
+	}
+	if !desktop {
 		return o.None(policy.CodeAbsent)
 	}
 	keys, err := e.dconf()
@@ -91,7 +97,7 @@ func (e *Eyes) screenLock() policy.Reading {
 	}
 	idle, ok := seconds(keys[keyIdle])
 	if !ok || keys[keyLock] == "" {
-		return unread(o, errChoice)
+		return o.Unread(policy.CodeChoice, errChoice)
 	}
 	if keys[keyLock] != "true" || idle == 0 {
 		return o.Number(0)
@@ -103,7 +109,11 @@ func (e *Eyes) screenLock() policy.Reading {
 // autorun says whether a medium that is plugged in starts something.
 func (e *Eyes) autorun() policy.Reading {
 	o := e.of(policy.FactAutorun, sourceDB)
-	if !e.hasDesktop() {
+	desktop, err := e.hasDesktop()
+	if err != nil {
+		return unread(o, err)
+	}
+	if !desktop {
 		return o.None(policy.CodeAbsent)
 	}
 	keys, err := e.dconf()
@@ -111,7 +121,7 @@ func (e *Eyes) autorun() policy.Reading {
 	case err != nil:
 		return unread(o, err)
 	case keys[keyAuto] == "":
-		return unread(o, errChoice)
+		return o.Unread(policy.CodeChoice, errChoice)
 	}
 	return o.Bool(keys[keyAuto] != "true")
 }
@@ -134,9 +144,10 @@ var gettyForm = regexp.MustCompile(`^ExecStart=.*(?:--autologin|\s-a)[ =]+(\S+)`
 func (e *Eyes) autologin() policy.Reading {
 	o := e.of(policy.FactAutologin, "gdm, lightdm, sddm, getty")
 	var who []string
+	find := finder{tree: e.tree}
 	for _, form := range autologinForms {
 		for _, pattern := range form.files {
-			for _, f := range e.tree.glob(pattern) {
+			for _, f := range find.glob(pattern) {
 				text, err := e.tree.text(f)
 				if err != nil {
 					return unread(o, err)
@@ -150,7 +161,7 @@ func (e *Eyes) autologin() policy.Reading {
 		}
 	}
 	for _, pattern := range []string{"/etc/systemd/system/getty@*.service.d/*.conf", "/etc/systemd/system/serial-getty@*.service.d/*.conf", "/etc/systemd/system/*getty@*.service"} {
-		for _, f := range e.tree.glob(pattern) {
+		for _, f := range find.glob(pattern) {
 			text, err := e.tree.text(f)
 			if err != nil {
 				return unread(o, err)
@@ -161,6 +172,9 @@ func (e *Eyes) autologin() policy.Reading {
 				}
 			}
 		}
+	}
+	if find.err != nil {
+		return unread(o, find.err)
 	}
 	return o.List(entries(who))
 }

@@ -60,7 +60,10 @@ func (f *fetcher) fetch(p policy.Place) []found {
 func (f *fetcher) files(p policy.Place) []found {
 	paths := []string{p.Path}
 	if strings.Contains(p.Path, "*") {
-		paths = f.eyes.tree.glob(p.Path)
+		find := finder{tree: f.eyes.tree}
+		if paths = find.glob(p.Path); find.err != nil {
+			return one(p.Path, failure(find.err))
+		}
 		if len(paths) > maxMatches {
 			return one(p.Path, policy.Raw{Code: policy.CodeTooLong, Fault: fmt.Sprintf("cannot read %d files", len(paths))})
 		}

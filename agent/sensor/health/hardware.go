@@ -54,10 +54,14 @@ func (e *Eyes) parts() ([]string, error) {
 		return nil, fmt.Errorf("cannot tell how much memory there is")
 	}
 	out := []string{fmt.Sprintf("memory %d MiB", size)}
-	for _, d := range e.tree.glob("/sys/block/*") {
+	find := finder{tree: e.tree}
+	for _, d := range find.glob("/sys/block/*") {
 		if w := e.disk(d); w != "" {
 			out = append(out, w)
 		}
+	}
+	if find.err != nil {
+		return nil, find.err
 	}
 	slices.Sort(out)
 	return out, nil

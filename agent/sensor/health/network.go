@@ -211,7 +211,12 @@ var proxyForm = regexp.MustCompile(`(?i)^(?:export\s+)?((?:http|https|ftp|all|so
 func (e *Eyes) proxies() policy.Reading {
 	o := e.of(policy.FactProxies, "/etc/environment, profile.d, dconf")
 	var out []string
-	for _, f := range append([]string{"/etc/environment", "/etc/profile"}, e.tree.glob("/etc/profile.d/*.sh")...) {
+	find := finder{tree: e.tree}
+	files := append([]string{"/etc/environment", "/etc/profile"}, find.glob("/etc/profile.d/*.sh")...)
+	if find.err != nil {
+		return unread(o, find.err)
+	}
+	for _, f := range files {
 		text, err := e.tree.text(f)
 		if err != nil {
 			return unread(o, err)

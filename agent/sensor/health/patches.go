@@ -62,7 +62,11 @@ func (e *Eyes) newestKernel() (string, error) {
 	if running == "" {
 		return "", fmt.Errorf("cannot tell the running kernel")
 	}
-	files := e.tree.glob("/boot/vmlinuz-*")
+	find := finder{tree: e.tree}
+	files := find.glob("/boot/vmlinuz-*")
+	if find.err != nil {
+		return "", find.err
+	}
 	newest, known := "", false
 	for _, f := range files {
 		v := strings.TrimPrefix(path.Base(f), "vmlinuz-")

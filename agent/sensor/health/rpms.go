@@ -26,8 +26,12 @@ var rpmDatabases = []string{"/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/
 func (e *Eyes) rpmUpdates(ctx context.Context) []policy.Reading {
 	updates, asOf := e.of(policy.FactUpdates, "dnf updateinfo"), e.of(policy.FactUpdatesAsOf, "repomd.xml")
 	asOf.Product, asOf.Label = "dnf", "dnf"
-	heads := e.tree.glob("/var/cache/dnf/*/repodata/repomd.xml")
-	heads = append(heads, e.tree.glob("/var/cache/libdnf5/*/repodata/repomd.xml")...)
+	find := finder{tree: e.tree}
+	heads := find.glob("/var/cache/dnf/*/repodata/repomd.xml")
+	heads = append(heads, find.glob("/var/cache/libdnf5/*/repodata/repomd.xml")...)
+	if find.err != nil {
+		return []policy.Reading{unread(updates, find.err), unread(asOf, find.err)}
+	}
 	made, advisories, err := e.repositories(heads)
 	if err != nil {
 		return []policy.Reading{updates.Unread(policy.CodeMissing, err.Error()), asOf.Unread(policy.CodeMissing, err.Error())}

@@ -128,8 +128,9 @@ func rootDevice(text string) (number, source string) {
 
 // numberOf finds the number of a device file by its name in sysfs; a mapped device is known by a name of its own.
 func (e *Eyes) numberOf(source string) string {
-	for _, dev := range e.tree.glob("/sys/block/*") {
-		nodes := append([]string{dev}, e.tree.glob(dev+"/"+path.Base(dev)+"*")...)
+	find := finder{tree: e.tree}
+	for _, dev := range find.glob("/sys/block/*") {
+		nodes := append([]string{dev}, find.glob(dev+"/"+path.Base(dev)+"*")...)
 		for _, n := range nodes {
 			name, _ := e.tree.text(n + "/dm/name")
 			if path.Base(n) == path.Base(source) || name != "" && strings.TrimSpace(name) == path.Base(source) {
@@ -157,7 +158,11 @@ func (e *Eyes) encrypted(dev string, depth int) (bool, error) {
 	if strings.HasPrefix(uuid, "CRYPT-LUKS") { // cryptsetup lib/libdevmapper.c, dm_prepare_uuid
 		return true, nil
 	}
-	below := e.tree.glob(dev + "/slaves/*")
+	find := finder{tree: e.tree}
+	below := find.glob(dev + "/slaves/*")
+	if find.err != nil {
+		return false, find.err
+	}
 	if len(below) == 0 {
 		return false, nil
 	}

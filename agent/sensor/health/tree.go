@@ -6,9 +6,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"sort"
 	"strings"
+	"syscall"
 
 	"sekisho/internal/policy"
 )
@@ -41,13 +43,21 @@ func (t tree) read(p string, max int) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, int64(max)))
 }
 
-// text gives a small file's text; one that is not there is "".
+// text gives a small file's text; one that is not there is "". Where even the folder at the top is missing, nothing can be
+// said: it is another root than a system's.
 func (t tree) text(p string) (string, error) {
 	b, err := t.read(p, 1<<20)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+		return "", t.top(p)
 	}
 	return string(b), err
+}
+
+// top looks for the folder that a path begins with.
+func (t tree) top(p string) error {
+	first, _, _ := strings.Cut(strings.TrimPrefix(p, "/"), "/")
+	_, err := os.Stat(t.path("/" + first))
+	return err
 }
 
 func (t tree) exists(p string) bool {
@@ -55,21 +65,70 @@ func (t tree) exists(p string) bool {
 	return err == nil
 }
 
-// glob gives the paths that fit, sorted, without the root.
-func (t tree) glob(pattern string) []string {
-	found, err := filepath.Glob(t.path(pattern))
-	if err != nil {
+// finder looks for files by patterns. A folder that cannot be read is remembered: what is in it was not seen, which is
+// another thing than that nothing is there.
+type finder struct {
+	tree
+	err error
+}
+
+// glob gives the paths that fit, sorted, without the root. Stars stand for any characters of one name.
+func (f *finder) glob(pattern string) []string {
+	if err := f.top(pattern); err != nil {
+		f.fail(err)
 		return nil
 	}
-	for i, f := range found {
-		if t.root != "" && t.root != "/" {
-			f = strings.TrimPrefix(f, filepath.Clean(t.root))
+	found := []string{""}
+	for _, part := range strings.Split(strings.Trim(pattern, "/"), "/") {
+		var next []string
+		for _, dir := range found {
+			next = append(next, f.in(dir, part)...)
 		}
-		found[i] = filepath.ToSlash(f)
+		found = next
 	}
 	sort.Strings(found)
 	return found
 }
+
+// in gives what fits one name in one folder.
+func (f *finder) in(dir, part string) []string {
+	if !strings.Contains(part, "*") {
+		_, err := os.Stat(f.path(dir + "/" + part))
+		if err == nil {
+			return []string{dir + "/" + part}
+		}
+		f.miss(err)
+		return nil
+	}
+	names, err := os.ReadDir(f.path(dir + "/"))
+	if err != nil {
+		f.miss(err)
+		return nil
+	}
+	var out []string
+	for _, n := range names {
+		if ok, err := path.Match(part, n.Name()); ok && err == nil {
+			out = append(out, dir+"/"+n.Name())
+		}
+	}
+	return out
+}
+
+// miss remembers what is more than that nothing is there.
+func (f *finder) miss(err error) {
+	if !errors.Is(err, fs.ErrNotExist) && !isNoFolder(err) {
+		f.fail(err)
+	}
+}
+
+func (f *finder) fail(err error) {
+	if f.err == nil {
+		f.err = err
+	}
+}
+
+// isNoFolder: a file stands where a pattern goes on.
+func isNoFolder(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
 
 // why gives the code of an error.
 func why(err error) string {
