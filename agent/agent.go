@@ -58,6 +58,7 @@ type agent struct {
 	updater    *update.Updater
 	sheets     *sheet.Keeper
 	inventory  *inventory
+	checkup    *checkup
 }
 
 // guardTerminal runs the agent until ctx ends.
@@ -152,12 +153,14 @@ func (a *agent) assemble(first *policy.Policy) {
 	a.voice = voice{a: a, first: first.Revision}
 	a.updater = a.newUpdater()
 	a.updater.Offer(first.Update)
+	a.checkup = a.newCheckup()
 }
 
 // settled passes on what a new policy says to others than the guard.
 func (a *agent) settled(p *policy.Policy) {
 	a.chronicler.lang.Store(p.Language)
 	a.updater.Offer(p.Update)
+	a.checkup.again()
 }
 
 // takeStock makes what follows the programs on this terminal.
@@ -186,6 +189,7 @@ func (a *agent) run(ctx context.Context) error {
 	others.Go(func() { a.updater.Run(ctx) })
 	others.Go(func() { a.inventory.run(ctx) })
 	others.Go(func() { a.programs.Run(ctx) })
+	others.Go(func() { a.checkup.run(ctx) })
 	others.Go(func() {
 		a.guard.status() // answered once the guard is at work
 		supervisor{a.getenv}.say("READY=1\nSTATUS=guarding")
@@ -288,7 +292,7 @@ func (a *agent) answer(ctx context.Context) {
 			return local.Answer{Cases: a.guard.cases(), Link: a.voice.report()}
 		}
 		s := a.guard.status()
-		return local.Answer{Status: &s, Link: a.voice.report(), Software: a.inventory.state()}
+		return local.Answer{Status: &s, Link: a.voice.report(), Software: a.inventory.state(), Checks: a.checkup.results()}
 	}, a.log)
 }
 

@@ -131,6 +131,13 @@ func (c *clock) hear(t time.Time) (moved bool) {
 	return moved
 }
 
+// offset is how far the wall clock stands from the console's time, once that was heard.
+func (c *clock) offset() (time.Duration, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.wall().Sub(c.reckon()), c.note.Console && !c.note.Doubted
+}
+
 // doubted says that deadlines mean nothing here until the console is heard.
 func (c *clock) doubted() bool {
 	c.mu.Lock()

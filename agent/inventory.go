@@ -149,7 +149,7 @@ func (i *inventory) judge(programs []policy.Program) {
 		}
 		now[p.ID] = verdictOn(p, d)
 		if before := i.said[p.ID]; before != now[p.ID] {
-			i.found(p, d, before != "")
+			i.found(p, d, before != "" && !strings.HasSuffix(before, "|"+string(policy.ModeLearn))) // what was learnt was no violation
 		}
 	}
 	i.said = now

@@ -142,13 +142,16 @@ func TestAnotherPolicyFindsWhatItForbidsOnce(t *testing.T) {
 		from.bell <- struct{}{}
 		expectSaid(t, s, "found gamebox learnt")
 		controlled(s, policy.ModeAudit)
-		expectSaid(t, s, "found gamebox learnt, found gamebox audit again")
+		expectSaid(t, s, "found gamebox learnt, found gamebox audit")
 		controlled(s, policy.ModeAudit) // another revision says the same
 		s.publish(func() { s.console.Language = "en" })
-		expectSaid(t, s, "found gamebox learnt, found gamebox audit again")
+		expectSaid(t, s, "found gamebox learnt, found gamebox audit")
+		controlled(s, policy.ModeWarn)
+		expectSaid(t, s, "found gamebox learnt, found gamebox audit, found gamebox detected again")
 		s.publish(func() { s.console.Software = nil })
+		synctest.Wait()
 		controlled(s, policy.ModeEnforce)
-		expectSaid(t, s, "found gamebox learnt, found gamebox audit again, found gamebox detected")
+		expectSaid(t, s, "found gamebox learnt, found gamebox audit, found gamebox detected again, found gamebox detected")
 		if s.told.Load() != 0 {
 			t.Error("the user is told of what was there before anybody looked")
 		}

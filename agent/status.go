@@ -75,6 +75,31 @@ func showStatus(w io.Writer, t statusWords, a local.Answer) {
 	table(w, rows)
 	fmt.Fprintln(w)
 	showDevices(w, t, s.Devices)
+	showChecks(w, t, a.Checks)
+}
+
+// showChecks lists the checks that fail, with what is to be done, and says how many cannot be judged.
+func showChecks(w io.Writer, t statusWords, results []policy.CheckResult) {
+	var rows [][]string
+	unknown := 0
+	for _, r := range results {
+		info, _ := policy.CheckOf(r.Check)
+		switch r.Result {
+		case policy.ResultUnknown:
+			unknown++
+		case policy.ResultFail:
+			rows = append(rows, []string{"", cmp.Or(info.Name.In(t.lang), r.Check), oneLine(cmp.Or(r.Value, r.Code)), info.Todo.In(t.lang)})
+		}
+	}
+	if len(rows) > 0 {
+		fmt.Fprintln(w)
+		fmt.Fprintln(w, t.checksFail)
+		table(w, rows)
+	}
+	if unknown > 0 {
+		fmt.Fprintln(w)
+		fmt.Fprintf(w, t.checksUnknown+"\n", unknown)
+	}
 }
 
 func showDevices(w io.Writer, t statusWords, devices []wire.Attached) {

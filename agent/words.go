@@ -21,6 +21,7 @@ type statusWords struct {
 	number, seen, gone, noCase                                string
 	noticed, removed                                          string // of programs
 	software, programs, notLooked, uncontrolled               string
+	checksFail, checksUnknown                                 string
 	words                                                     map[string]string
 }
 
@@ -110,6 +111,7 @@ func englishWords() statusWords {
 		user: "User", agent: "Agent", fault: "Fault", update: "Update", unsaid: "Watched by the agent alone", none: "No device is attached.", until: " until %s", comma: ", ",
 		isItRunning: "is the service running? " + askService,
 		faults:      "version %s, faults: %s", noFault: "version %s, no faults",
+		checksFail: "Not compliant:", checksUnknown: "Cannot be confirmed: %d checks (--json shows them)",
 		header:    []string{"DEVICE", "KIND", "NAME", "SERIAL", "RESULT", "RULE"},
 		connected: "last contact %s", never: "not reached yet", noConsole: "none is configured",
 		number: "Request number", seen: "Plugged in %s", gone: ", unplugged meanwhile", noCase: "Nothing that is plugged in or was started is forbidden here. There is no request number to tell.",
@@ -134,6 +136,7 @@ func japaneseWords() statusWords {
 		user: "利用者", agent: "エージェント", fault: "異常", update: "更新", unsaid: "エージェントだけで見張る規則", none: "接続中の装置はありません。", until: "(%s まで)", comma: "、",
 		noAgent: "エージェントが答えません", isItRunning: "サービスが動いているか確かめてください: " + askService,
 		faults: "版 %s。異常: %s", noFault: "版 %s。異常はありません",
+		checksFail: "不適合の検査:", checksUnknown: "確認不可の検査: %d件(--json で表示します)",
 		header:    []string{"装置", "種類", "名称", "シリアル番号", "結果", "規則"},
 		connected: "最終通信日時 %s", never: "まだ通信していません", noConsole: "設定されていません", broken: "通信できません: ",
 		number: "要求番号", seen: "接続日時 %s", gone: "(取外し済み)", noCase: "この端末に、使用を禁止されている装置はつながっておらず、止めたソフトウェアもありません。お伝えいただく要求番号はありません。",
@@ -163,6 +166,7 @@ func japaneseWords() statusWords {
 			"fault programs":      "ソフトウェアをポリシーのとおりに判定できていません",
 			"fault program_rules": "Windows 自身のソフトウェアの規則(AppLocker など)が、ポリシーのとおりになっていません。見張りは続けています",
 			"fault crowd":         "装置が多すぎて、すべては表示できません",
+			"fault checks":        "端末診断の控えを保存できません。ディスクの空きを確かめてください",
 		},
 	}
 }

@@ -16,8 +16,16 @@ type Notice struct {
 	Outcome  policy.Outcome `json:"outcome"`
 	Clause   policy.Clause  `json:"clause"`
 	Contact  policy.Contact `json:"contact"`
-	Request  string         `json:"request"`  // "4821-7730"
-	Language string         `json:"language"` // "ja" (default) or "en"
+	Request  string         `json:"request"`         // "4821-7730"
+	Language string         `json:"language"`        // "ja" (default) or "en"
+	Check    *Failing       `json:"check,omitempty"` // a check that fails; then nothing is said of a device
+}
+
+// Failing is what a user is told about a check that fails.
+type Failing struct {
+	Name  policy.Text `json:"name"`
+	Todo  policy.Text `json:"todo"`
+	Stage string      `json:"stage"`
 }
 
 // Words gives title and body in plain words. It says "stopped" only when that was verified, and repeats
@@ -34,6 +42,9 @@ func (n Notice) Words() (title, body string) {
 	}
 	if n.Program != "" {
 		what, said = plain(n.Program), w.program(n.What, n.Outcome)
+	}
+	if c := n.Check; c != nil {
+		said, what = w.failing(c.Stage, c.Todo.In(n.Language)), c.Name.In(n.Language)
 	}
 	lines := []string{strings.ReplaceAll(said.advice, "%", what)}
 	if title := n.Clause.Title.In(n.Language); title != "" {
@@ -56,9 +67,18 @@ type words struct {
 	composite, other                     string
 	basis, contact, request, requestHint string
 	open, close                          string // quotation marks
+	warning, violation                   string // titles about a check that fails
 }
 
 type form struct{ title, advice string }
+
+// failing is what is said of a check; % is its name.
+func (w words) failing(stage, todo string) form {
+	if stage == policy.StageViolation {
+		return form{w.violation, todo}
+	}
+	return form{w.warning, todo}
+}
 
 func (w words) quote(s string) string {
 	if s == "" {
@@ -123,6 +143,7 @@ var japanese = words{
 	},
 	basis: "根拠: ", contact: "連絡先: ", request: "要求番号: ", requestHint: "(連絡の際にお伝えください)",
 	open: "「", close: "」",
+	warning: "端末診断で不適合: %", violation: "端末診断で不適合(期限切れ): %",
 }
 
 var english = words{
@@ -162,6 +183,7 @@ var english = words{
 	},
 	basis: "Basis: ", contact: "Contact: ", request: "Request number: ", requestHint: " (please tell it when you call)",
 	open: " “", close: "”",
+	warning: "This terminal is not compliant: %", violation: "This terminal is not compliant, and overdue: %",
 }
 
 // programForms are what is said of programs.

@@ -86,3 +86,16 @@ func TestWhatIsNotKnownIsLeftOutAndNotInvented(t *testing.T) {
 		t.Errorf("%s\n%s", title, body)
 	}
 }
+
+func TestAFailingCheckIsToldWithWhatToDo(t *testing.T) {
+	info, _ := policy.CheckOf("patch.reboot")
+	n := Notice{Check: &Failing{Name: info.Name, Todo: info.Todo, Stage: policy.StageWarning}, Contact: policy.Contact{Name: "情報係"}}
+	title, body := n.Words()
+	if title != "端末診断で不適合: 再起動待ち" || body != "作業を保存して、端末を再起動してください。\n連絡先: 情報係" {
+		t.Errorf("%s\n%s", title, body)
+	}
+	n.Language, n.Check.Stage = "en", policy.StageViolation
+	if title, _ := n.Words(); title != "This terminal is not compliant, and overdue: Waiting for a restart" {
+		t.Error(title)
+	}
+}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"sekisho/internal/policy"
 	"sekisho/internal/wire"
 )
 
@@ -43,7 +44,8 @@ type Answer struct {
 	Cases  []Case       `json:"cases,omitempty"`
 	Link   Link         `json:"link"`
 
-	Software *Software `json:"software,omitempty"`
+	Software *Software            `json:"software,omitempty"`
+	Checks   []policy.CheckResult `json:"checks,omitempty"`
 }
 
 // Software is how the control of programs stands; nil: nobody has looked yet.

@@ -14,6 +14,21 @@ const (
 	Dracut          Program = "dracut"
 	AptHelper       Program = "apt-helper"
 	RPM             Program = "rpm"
+
+	// What tells of the terminal's health; all of it only looks.
+	Nft           Program = "nft"
+	IptablesSave  Program = "iptables-save"
+	Ip6tablesSave Program = "ip6tables-save"
+	Dnf           Program = "dnf"
+	Mdatp         Program = "mdatp"
+	DSQuery       Program = "dsa_query"
+	ESETUpd       Program = "upd"
+	ESETLic       Program = "lic"
+	KESLControl   Program = "kesl-control"
+	ISecAV        Program = "isecav"
+	FalconCtl     Program = "falconctl"
+	SentinelCtl   Program = "sentinelctl"
+	SAVDStatus    Program = "savdstatus"
 )
 
 var programs = map[Program][]string{
@@ -24,6 +39,20 @@ var programs = map[Program][]string{
 	Dracut:          {"/usr/bin/dracut", "/sbin/dracut"},
 	AptHelper:       {"/usr/lib/apt/apt-helper"},
 	RPM:             {"/usr/bin/rpm", "/bin/rpm"},
+
+	Nft:           {"/usr/sbin/nft", "/sbin/nft"},
+	IptablesSave:  {"/usr/sbin/iptables-save", "/sbin/iptables-save"},
+	Ip6tablesSave: {"/usr/sbin/ip6tables-save", "/sbin/ip6tables-save"},
+	Dnf:           {"/usr/bin/dnf"},
+	Mdatp:         {"/usr/bin/mdatp", "/opt/microsoft/mdatp/sbin/wdavdaemonclient"},
+	DSQuery:       {"/opt/ds_agent/dsa_query"},
+	ESETUpd:       {"/opt/eset/eea/bin/upd", "/opt/eset/efs/bin/upd"},
+	ESETLic:       {"/opt/eset/eea/sbin/lic", "/opt/eset/efs/sbin/lic"},
+	KESLControl:   {"/usr/bin/kesl-control", "/opt/kaspersky/kesl/bin/kesl-control"},
+	ISecAV:        {"/opt/isec/ens/threatprevention/bin/isecav"},
+	FalconCtl:     {"/opt/CrowdStrike/falconctl"},
+	SentinelCtl:   {"/opt/sentinelone/bin/sentinelctl"},
+	SAVDStatus:    {"/opt/sophos-av/bin/savdstatus"},
 }
 
 func setUser(cmd *exec.Cmd, o Options) {

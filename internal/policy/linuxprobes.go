@@ -6,7 +6,7 @@ func linuxProbes() []Probe {
 		var out []Place
 		for _, dir := range []string{"/var/lib/clamav/", "/usr/local/share/clamav/"} {
 			for _, ext := range []string{".cld", ".cvd"} {
-				out = append(out, Place{Kind: PlaceHeader, Path: dir + name + ext, Size: 512, Separator: ":"})
+				out = append(out, Place{Kind: PlaceHeader, Path: dir + name + ext, Size: 512, Separator: ":", Begin: "ClamAV-VDB:"})
 			}
 		}
 		return out

@@ -49,6 +49,7 @@ type Place struct {
 	Size      int       `json:"size,omitempty"`      // bytes of a header
 	Separator string    `json:"separator,omitempty"` // one character
 	Field     int       `json:"field,omitempty"`     // from 0
+	Begin     string    `json:"begin,omitempty"`     // what a header must begin with
 }
 
 // ValueType is what a value is.

@@ -37,6 +37,7 @@ const (
 	CodeSystem      = "system"   // not applicable to this operating system
 	CodeAbsent      = "absent"   // not applicable: the terminal has no such part
 	CodeTwoProducts = "two_products"
+	CodeChoice      = "choice" // users may set it as they like
 )
 
 // Bounds of what is read.
@@ -145,3 +146,12 @@ func (r Reading) Why() (code, fault string) {
 
 // Moment is when a time was, and whether one was read that is one.
 func (r Reading) Moment() (time.Time, bool) { return r.at, r.is == TypeTime && !r.never }
+
+// IsYes says whether a yes was read.
+func (r Reading) IsYes() bool { return r.is == TypeBool && r.yes }
+
+// Entries gives the lines of a list that was read.
+func (r Reading) Entries() []Entry { return r.list }
+
+// Amount gives a number that was read.
+func (r Reading) Amount() (int64, bool) { return r.number, r.is == TypeNumber }

@@ -185,6 +185,7 @@ func (c *check) place(at string, p *Place, os string) {
 	}
 	c.expression(at, p)
 	c.need(p.Kind != PlaceHeader || p.Size > 0 && p.Size <= maxHeader && len(p.Separator) == 1, at+".size", "大きさと区切りを入れてください", "give size and separator")
+	c.raw(at+".begin", p.Begin)
 	c.need(p.Field >= 0 && p.Field < maxHeader, at+".field", "0以上の数にしてください", "give a number that is not negative")
 }
 
@@ -193,9 +194,10 @@ func (c *check) expression(at string, p *Place) {
 		c.need(p.Match == "", at+".match", "ここでは使いません", "it is not used here")
 		return
 	}
-	re, err := regexp.Compile(p.Match)
-	c.need(err == nil && len(p.Match) <= maxExpression && p.Match != "" && re.NumSubexp() >= 1, at+".match",
-		fmt.Sprintf("値を囲む ( ) が一つある%dバイトまでの正規表現にしてください", maxExpression), fmt.Sprintf("give an expression of up to %d bytes with a group around the value", maxExpression))
+	re, err := expression(p.Match)
+	c.need(err == nil && re.NumSubexp() >= 1, at+".match",
+		fmt.Sprintf("値を囲む ( ) が一つある、繰返しの少ない%dバイトまでの正規表現にしてください", maxExpression),
+		fmt.Sprintf("give an expression of up to %d bytes, with a group around the value and few repetitions", maxExpression))
 }
 
 func secret(p string) bool {

@@ -238,6 +238,7 @@ const (
 	FaultPrograms  = "programs"      // programs are not judged as the policy wants
 	FaultRules     = "program_rules" // the system's own rules about programs (AppLocker, Windows Installer) do not stand as the policy wants
 	FaultStatus    = "status"        // said by the console: the status was too long to be kept whole
+	FaultChecks    = "checks"        // what is known of checks cannot be noted
 )
 
 // Attached is a device that is plugged in now and what was judged.

@@ -1,0 +1,286 @@
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"reflect"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sekisho/internal/policy"
+	"sekisho/internal/wire"
+)
+
+// How often each area is looked at. One in which something fails is looked at every minute, so that a repair is seen within
+// one; the network rings by itself when it changes.
+var lookEvery = map[string]time.Duration{
+	policy.AreaNetwork: time.Minute, policy.AreaAntivirus: 5 * time.Minute, policy.AreaSettings: 5 * time.Minute, policy.AreaPatch: 15 * time.Minute,
+}
+
+const (
+	failingAgain = 50 * time.Second // while something fails
+	judgeAt      = time.Minute      // stages and waivers change with the time alone
+	lookBound    = 2 * time.Minute  // after that an area counts as not read
+)
+
+// checkupOptions is what a checkup is given.
+type checkupOptions struct {
+	Look    map[string]func(context.Context, []policy.Probe) []policy.Reading // by area
+	Changes func(context.Context) (<-chan struct{}, error)                    // pulses when the network may have changed; may be nil
+	Policy  func() *policy.Policy                                             // in force
+	Now     func() time.Time                                                  // the agent's clock
+	Doubted func() bool                                                       // deadlines mean nothing
+	Up      func() time.Duration
+	Notes   *checkNotes
+	Changed func(r policy.CheckResult, tell bool) // a result or its stage changed
+	Put     func([]wire.Item)                     // the sheet, whole; may be nil
+	Spread  time.Duration                         // the first looks come within it
+	Log     zerolog.Logger
+}
+
+// checkup looks at the terminal again and again, has the head judge, and remembers since when. run owns all but shown.
+type checkup struct {
+	checkupOptions
+	kick     chan struct{}
+	looks    chan looked
+	readings map[string][]policy.Reading
+	due      map[string]time.Time // of the next look
+	busy     map[string]time.Time // a look is under way since
+	hung     map[string]bool      // it takes too long, and counts as not read
+
+	mu    sync.Mutex
+	shown []policy.CheckResult
+}
+
+type looked struct {
+	area     string
+	readings []policy.Reading
+}
+
+func newCheckup(o checkupOptions) *checkup {
+	return &checkup{
+		checkupOptions: o, kick: make(chan struct{}, 1), looks: make(chan looked, len(o.Look)),
+		readings: map[string][]policy.Reading{}, due: map[string]time.Time{}, busy: map[string]time.Time{}, hung: map[string]bool{},
+	}
+}
+
+// again asks for a look at everything now: another policy came, or somebody says that it is repaired.
+func (c *checkup) again() { ring(c.kick) }
+
+// results are the newest; anybody may ask.
+func (c *checkup) results() []policy.CheckResult {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.shown)
+}
+
+func (c *checkup) run(ctx context.Context) {
+	c.soon(c.Spread)
+	if kept := c.Notes.results(); len(kept) > 0 {
+		c.publish(kept) // until they are judged anew
+	}
+	changes := c.listen(ctx)
+	for {
+		c.start(ctx)
+		alarm := time.NewTimer(c.wait())
+		select {
+		case l := <-c.looks:
+			c.take(l)
+		case _, ok := <-changes:
+			if !ok {
+				changes = nil // the minute's look goes on
+			}
+			c.due[policy.AreaNetwork] = time.Now()
+		case <-c.kick:
+			c.soon(0)
+		case <-alarm.C:
+			c.judge()
+		case <-ctx.Done():
+			alarm.Stop()
+			return
+		}
+		alarm.Stop()
+	}
+}
+
+func (c *checkup) listen(ctx context.Context) <-chan struct{} {
+	if c.Changes == nil {
+		return nil
+	}
+	changes, err := c.Changes(ctx)
+	if err != nil {
+		c.Log.Warn().Err(err).Msg("network changes are seen once a minute only")
+	}
+	return changes
+}
+
+// soon lets every area be looked at within d.
+func (c *checkup) soon(d time.Duration) {
+	for area := range c.Look {
+		c.due[area] = time.Now().Add(jitter(d))
+	}
+}
+
+func jitter(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return rand.N(d)
+}
+
+func (c *checkup) wait() time.Duration {
+	wait := judgeAt
+	for area, at := range c.due {
+		if c.busy[area].IsZero() {
+			wait = min(wait, time.Until(at))
+		}
+	}
+	return max(wait, 0)
+}
+
+// start begins the looks that are due, each area beside the others: one that hangs holds nobody up.
+func (c *checkup) start(ctx context.Context) {
+	p := c.Policy()
+	if p == nil || p.Health == nil {
+		c.rest()
+		return
+	}
+	for area, look := range c.Look {
+		if since := c.busy[area]; !since.IsZero() {
+			if time.Since(since) > lookBound && !c.hung[area] {
+				c.hung[area] = true
+				c.Log.Warn().Str("area", area).Msg("a look at the terminal takes too long")
+				c.readings[area] = []policy.Reading{}
+				c.judge()
+			}
+			continue
+		}
+		if time.Now().Before(c.due[area]) {
+			continue
+		}
+		c.busy[area] = time.Now()
+		go func() {
+			bound, cancel := context.WithTimeout(ctx, lookBound)
+			defer cancel()
+			c.looks <- looked{area, look(bound, p.Health.Probes)}
+		}()
+	}
+}
+
+// rest is for a policy without checks: nothing is looked at, and nothing is shown.
+func (c *checkup) rest() {
+	for area := range c.due {
+		c.due[area] = time.Now().Add(judgeAt)
+	}
+	clear(c.readings)
+	if len(c.results()) > 0 {
+		c.Notes.keep(nil, nil)
+		c.publish(nil)
+	}
+}
+
+func (c *checkup) take(l looked) {
+	delete(c.busy, l.area)
+	delete(c.hung, l.area)
+	if l.readings == nil {
+		l.readings = []policy.Reading{}
+	}
+	c.readings[l.area] = l.readings
+	c.judge()
+	every := lookEvery[l.area]
+	if c.fails(l.area) {
+		every = failingAgain
+	}
+	c.due[l.area] = time.Now().Add(every - every/10 + jitter(every/10))
+}
+
+func (c *checkup) fails(area string) bool {
+	return slices.ContainsFunc(c.results(), func(r policy.CheckResult) bool {
+		info, _ := policy.CheckOf(r.Check)
+		return info.Area == area && r.Result == policy.ResultFail
+	})
+}
+
+// judge has the head judge what was read. What was not looked at since the agent started stays as it was.
+func (c *checkup) judge() {
+	p := c.Policy()
+	if p == nil || p.Health == nil {
+		return
+	}
+	before := c.Notes.results()
+	s := &policy.Survey{OS: runtime.GOOS, Up: c.Up(), Doubt: c.Doubted()}
+	for _, readings := range c.readings {
+		s.Readings = append(s.Readings, readings...)
+	}
+	var now []policy.CheckResult
+	for _, r := range policy.Judge(p, s, before, c.Now()) {
+		info, _ := policy.CheckOf(r.Check)
+		old := resultOf(before, r.Check)
+		if c.readings[info.Area] == nil {
+			if old != nil {
+				now = append(now, *old)
+			}
+			continue
+		}
+		now = append(now, r)
+		c.report(p.Health, old, r)
+	}
+	c.Notes.forget(c.missing())
+	if !reflect.DeepEqual(before, now) {
+		c.Notes.keep(now, p.Health)
+		c.publish(now)
+	} else if c.results() == nil {
+		c.publish(now)
+	}
+}
+
+// report writes a result down whose answer or stage is new, and has the user told once for each stage of a failure.
+func (c *checkup) report(h *policy.Health, old *policy.CheckResult, r policy.CheckResult) {
+	tell := h.TellCheck(r) && c.Notes.tell(r)
+	changed := old == nil && r.Result == policy.ResultFail || old != nil && (old.Result != r.Result || old.Stage != r.Stage || old.Waiver != r.Waiver)
+	if changed || tell {
+		c.Changed(r, tell)
+	}
+}
+
+func resultOf(list []policy.CheckResult, id string) *policy.CheckResult {
+	for i := range list {
+		if list[i].Check == id {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+// missing are the words whose first sight is still of use.
+func (c *checkup) missing() map[string]bool {
+	readings, ok := c.readings[policy.AreaPatch]
+	if !ok {
+		return nil
+	}
+	out := map[string]bool{}
+	for _, r := range readings {
+		if r.Fact() == policy.FactUpdates {
+			if !r.Read() {
+				return nil
+			}
+			for _, e := range r.Entries() {
+				out[e.Word] = true
+			}
+		}
+	}
+	return out
+}
+
+func (c *checkup) publish(results []policy.CheckResult) {
+	c.mu.Lock()
+	c.shown = results
+	c.mu.Unlock()
+	if c.Put != nil {
+		c.Put(healthItems(results))
+	}
+}

@@ -1,0 +1,318 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sekisho/agent/local"
+	"sekisho/internal/policy"
+	"sekisho/internal/wire"
+)
+
+// checked is a terminal whose firewall can be switched off, and the checkup that looks at it.
+type checked struct {
+	t       *testing.T
+	dir     string
+	policy  *policy.Policy
+	mu      sync.Mutex
+	on      bool
+	hang    bool
+	looks   int
+	changes []policy.CheckResult
+	told    []string
+	items   []wire.Item
+	checkup *checkup
+	release chan struct{}
+	stop    func()
+}
+
+func newPatient(t *testing.T) *checked {
+	p := policy.Builtin(policy.ModeAudit)
+	p.Terminal, p.Health = "t1", &policy.Health{Mode: policy.ModeWarn, Checks: []policy.Check{{ID: "settings.firewall"}}}
+	return &checked{t: t, dir: t.TempDir(), policy: p, on: true, release: make(chan struct{})}
+}
+
+func (p *checked) look(ctx context.Context, _ []policy.Probe) []policy.Reading {
+	p.mu.Lock()
+	on, hang := p.on, p.hang
+	p.looks++
+	p.mu.Unlock()
+	if hang {
+		<-p.release
+	}
+	return []policy.Reading{policy.Origin{Fact: policy.FactFirewall, Source: "test", At: time.Now()}.Bool(on)}
+}
+
+func (p *checked) set(on bool) {
+	p.mu.Lock()
+	p.on = on
+	p.mu.Unlock()
+}
+
+// start begins a checkup the way an agent does.
+func (p *checked) start() {
+	notes, err := openCheckNotes(p.dir, time.Now, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.checkup = newCheckup(checkupOptions{
+		Look:   map[string]func(context.Context, []policy.Probe) []policy.Reading{policy.AreaSettings: p.look},
+		Policy: func() *policy.Policy { return p.policy }, Now: time.Now, Doubted: func() bool { return false },
+		Up: func() time.Duration { return 24 * time.Hour }, Notes: notes, Log: zerolog.Nop(),
+		Changed: func(r policy.CheckResult, tell bool) {
+			p.changes = append(p.changes, r)
+			if tell {
+				p.told = append(p.told, r.Stage)
+			}
+		},
+		Put: func(items []wire.Item) { p.items = items },
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { p.checkup.run(ctx); close(done) }()
+	p.stop = func() { cancel(); <-done }
+	synctest.Wait()
+}
+
+func (p *checked) firewall() policy.CheckResult {
+	p.t.Helper()
+	synctest.Wait()
+	results := p.checkup.results()
+	if len(results) != 1 {
+		p.t.Fatalf("%+v", results)
+	}
+	return results[0]
+}
+
+func TestAFailureIsSeenRecordedToldByStagesAndItsRepairIsSeenWithinAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // it is Saturday, 2000-01-01
+		p := newPatient(t)
+		p.start()
+		defer func() { p.stop() }()
+		if r := p.firewall(); r.Result != policy.ResultPass || len(p.changes) != 0 || len(p.items) != 1 {
+			t.Fatalf("%+v %+v", r, p.changes)
+		}
+		p.set(false)
+		time.Sleep(6 * time.Minute)
+		r := p.firewall()
+		if r.Result != policy.ResultFail || r.Stage != policy.StageNotice || len(p.changes) != 1 || len(p.told) != 0 {
+			t.Fatalf("%+v %+v", r, p.changes)
+		}
+		time.Sleep(7 * 24 * time.Hour)
+		if r := p.firewall(); r.Stage != policy.StageViolation || len(p.changes) != 3 {
+			t.Errorf("%+v after %d records", r, len(p.changes))
+		}
+		if strings.Join(p.told, " ") != "warning violation" {
+			t.Errorf("the user was told of %q", p.told)
+		}
+		p.set(true)
+		time.Sleep(time.Minute)
+		if r := p.firewall(); r.Result != policy.ResultPass || len(p.changes) != 4 || r.Stage != "" {
+			t.Errorf("a minute after the repair: %+v", r)
+		}
+	})
+}
+
+func TestTheBeginningOfAFailureOutlivesTheAgent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		p.set(false)
+		p.start()
+		since := p.firewall().Since
+		p.stop()
+		time.Sleep(3 * time.Hour)
+		p.start()
+		defer func() { p.stop() }()
+		if r := p.firewall(); !r.Since.Equal(since) || r.Result != policy.ResultFail || len(p.changes) != 1 {
+			t.Errorf("%+v, records %+v", r, p.changes)
+		}
+	})
+}
+
+func TestALookThatHangsCannotBeConfirmedAndTheCheckupGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		p.start()
+		if r := p.firewall(); r.Result != policy.ResultPass {
+			t.Fatalf("%+v", r)
+		}
+		p.mu.Lock()
+		p.hang = true
+		p.mu.Unlock()
+		time.Sleep(12 * time.Minute)
+		if r := p.firewall(); r.Result != policy.ResultUnknown || r.Code != policy.CodeUnread {
+			t.Errorf("%+v", r)
+		}
+		close(p.release)
+		if r := p.firewall(); r.Result != policy.ResultPass {
+			t.Errorf("once it is over: %+v", r)
+		}
+		p.stop()
+	})
+}
+
+func TestWithoutChecksNothingIsLookedAtAndNothingIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		p.start()
+		p.firewall()
+		before := p.looks
+		with := p.policy
+		without := *with
+		without.Health = nil
+		p.policy = &without
+		p.checkup.again()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if len(p.checkup.results()) != 0 || len(p.items) != 0 || p.looks > before+1 {
+			t.Errorf("%+v after %d looks", p.checkup.results(), p.looks-before)
+		}
+		p.policy = with
+		p.checkup.again()
+		if r := p.firewall(); r.Result != policy.ResultPass {
+			t.Errorf("%+v", r)
+		}
+		p.stop()
+	})
+}
+
+func TestUnchangedResultsAreSentAndSavedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		p.start()
+		p.firewall()
+		saved, err := os.Stat(filepath.Join(p.dir, checksFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		if now, err := os.Stat(filepath.Join(p.dir, checksFile)); err != nil || !os.SameFile(saved, now) {
+			t.Errorf("nothing changed, and it was written anew: %v", err)
+		}
+		p.stop()
+	})
+}
+
+func TestDamagedNotesAreBegunAnewAndSaidSo(t *testing.T) {
+	dir := t.TempDir()
+	for _, text := range []string{"{", `{"results":[{"result":7}]}`} {
+		if err := os.WriteFile(filepath.Join(dir, checksFile), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := openCheckNotes(dir, time.Now, nil); err == nil || n == nil || len(n.results()) != 0 {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestWhatIsMissingIsDatedByItsFirstSight(t *testing.T) {
+	dir, now := t.TempDir(), time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
+	n, err := openCheckNotes(dir, clock, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := n.seen("openssl 1 → 2")
+	n.forget(map[string]bool{"openssl 1 → 2": true})
+	now = now.AddDate(0, 0, 20)
+	if n, err = openCheckNotes(dir, clock, nil); err != nil || !n.seen("openssl 1 → 2").Equal(first) {
+		t.Errorf("another date after a restart: %v", err)
+	}
+	n.forget(map[string]bool{})
+	if at := n.seen("openssl 1 → 2"); !at.Equal(now) {
+		t.Errorf("%s", at)
+	}
+}
+
+func TestAReferenceIsKeptOnlyWhenItIsTheOneThatWasNamed(t *testing.T) {
+	dir, good := t.TempDir(), []byte(`{"made":"2026-11-01"}`)
+	sum := sha256.Sum256(good)
+	given := []byte("something else")
+	asked := 0
+	r := &references{dir: dir, log: zerolog.Nop(), fetch: func(context.Context, string, int64) (io.ReadCloser, error) {
+		if asked++; given == nil {
+			return nil, errors.New("cannot reach the console")
+		}
+		return io.NopCloser(bytes.NewReader(given)), nil
+	}}
+	p := &policy.Policy{Health: &policy.Health{References: []policy.Reference{
+		{Name: "ends", Kind: policy.ReferenceSupport, SHA256: hex.EncodeToString(sum[:])}, {Name: "seen", Kind: policy.ReferencePatterns, Product: "clamav"}}}}
+	for _, bad := range [][]byte{given, nil, good[:5]} {
+		given, r.next = bad, time.Time{}
+		if r.renew(t.Context(), p); r.text(p, policy.ReferenceSupport) != nil {
+			t.Errorf("%q was kept", bad)
+		}
+	}
+	given, r.next = good, time.Time{}
+	r.renew(t.Context(), p)
+	r.renew(t.Context(), p)
+	if !bytes.Equal(r.text(p, policy.ReferenceSupport), good) || asked != 4 {
+		t.Errorf("asked %d times", asked)
+	}
+	if err := os.WriteFile(r.path(hex.EncodeToString(sum[:])), []byte("altered"), 0o600); err != nil || r.text(p, policy.ReferenceSupport) != nil {
+		t.Errorf("an altered reference is believed: %v", err)
+	}
+	p.Health.References = nil
+	r.renew(t.Context(), p)
+	if left, _ := os.ReadDir(filepath.Join(dir, referencesDir)); len(left) != 0 {
+		t.Errorf("%v is left", left)
+	}
+}
+
+func TestTheStatusListsTheChecksThatFail(t *testing.T) {
+	a := local.Answer{Status: &wire.Status{}, Checks: []policy.CheckResult{
+		{Check: "settings.firewall", Result: policy.ResultFail, Value: "IPv4\x1b[2J"}, {Check: "network.wifi", Result: policy.ResultPass},
+		{Check: "settings.boot_password", Result: policy.ResultUnknown}}}
+	for lang, wants := range map[string][]string{"ja": {"不適合の検査", "ファイアウォール", "確認不可の検査: 1件"}, "en": {"Not compliant", "Firewall", "1 checks"}} {
+		var out bytes.Buffer
+		showStatus(&out, wordsOf(lang), a)
+		for _, want := range wants {
+			if !strings.Contains(out.String(), want) || strings.Contains(out.String(), "\x1b") {
+				t.Errorf("%s: %q is not in\n%s", lang, want, out.String())
+			}
+		}
+	}
+}
+
+func TestTheGuardRecordsAndTellsOfAFailingCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.on()
+		s.guard.onCheck(policy.CheckResult{Check: "settings.firewall", Result: policy.ResultFail, Stage: policy.StageWarning}, true)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		s.off()
+		var recorded []string
+		for _, r := range s.records {
+			if r.Kind == wire.RecordCheck {
+				recorded = append(recorded, r.Check.Check)
+			}
+		}
+		if len(recorded) != 1 || s.told.Load() != 1 {
+			t.Errorf("recorded %q, told %d times", recorded, s.told.Load())
+		}
+	})
+}
+
+func TestASheetHoldsOneLineForEachCheck(t *testing.T) {
+	items := healthItems([]policy.CheckResult{{Check: "network.vpn", Result: policy.ResultPass}})
+	var r policy.CheckResult
+	if len(items) != 1 || items[0].ID != "network.vpn" || json.Unmarshal(items[0].Body, &r) != nil || r.Result != policy.ResultPass {
+		t.Errorf("%+v", items)
+	}
+}
