@@ -167,7 +167,7 @@ func (a *agent) settled(p *policy.Policy) {
 func (a *agent) takeStock() {
 	a.sheets = sheet.Open(a.config.State, time.Now, a.log)
 	eyes := software.Open(software.Options{Root: a.root, Dir: filepath.Join(a.config.State, "software"), Log: a.log})
-	a.inventory = newInventory(eyes, a.guard, a.sheets, a.config.State, a.clock.now, a.log)
+	a.inventory = newInventory(eyes, a.guard, a.sheets, a.config.State, a.journal.queued, a.log)
 }
 
 // published passes on that programs may be judged otherwise than before.

@@ -36,8 +36,10 @@ type inventory struct {
 	sheets *sheet.Keeper
 	path   string // of said
 	now    func() time.Time
+	queued func() int // records that wait for the disk
 	log    zerolog.Logger
 
+	ctx   context.Context   // of run
 	again chan struct{}     // judge everything anew
 	said  map[string]string // by program: what the last record says that no rule allows it by; run owns it
 
@@ -45,9 +47,9 @@ type inventory struct {
 	report *local.Software
 }
 
-func newInventory(eyes eyesOnSoftware, g *guard, sheets *sheet.Keeper, dir string, now func() time.Time, log zerolog.Logger) *inventory {
-	i := &inventory{eyes: eyes, guard: g, sheets: sheets, path: filepath.Join(dir, "programs.json"), now: now, log: log,
-		again: make(chan struct{}, 1), said: map[string]string{}}
+func newInventory(eyes eyesOnSoftware, g *guard, sheets *sheet.Keeper, dir string, queued func() int, log zerolog.Logger) *inventory {
+	i := &inventory{eyes: eyes, guard: g, sheets: sheets, path: filepath.Join(dir, "programs.json"), now: g.Clock.now, queued: queued, log: log,
+		ctx: context.Background(), again: make(chan struct{}, 1), said: map[string]string{}}
 	raw, err := durable.ReadFile(i.path)
 	if err == nil {
 		err = json.Unmarshal(raw, &i.said)
@@ -61,6 +63,7 @@ func newInventory(eyes eyesOnSoftware, g *guard, sheets *sheet.Keeper, dir strin
 
 // run looks and judges until ctx ends.
 func (i *inventory) run(ctx context.Context) {
+	i.ctx = ctx
 	ready := make(chan struct{})
 	if !i.guard.post(func() { close(ready) }) {
 		return
@@ -104,6 +107,9 @@ func (i *inventory) look() {
 		i.happened(ev)
 	}
 	i.judge(l.Programs)
+	if i.ctx.Err() != nil {
+		return // not all of it was said: it is told again at the next start
+	}
 	problem := strings.Join(l.Faults, "; ")
 	if err := i.sheets.Put(wire.SheetSoftware, sheetOf(l.Programs)); err != nil {
 		problem = cut(strings.TrimPrefix(problem+"; "+err.Error(), "; "), 1024)
@@ -129,7 +135,22 @@ func (i *inventory) happened(ev policy.ProgramEvent) {
 	} else {
 		i.said[ev.Program.ID] = verdictOn(ev.Program, d)
 	}
-	i.guard.onProgram(judgement{event: ev, decision: d, outcome: outcomeOf(ev.What, d)})
+	i.record(judgement{event: ev, decision: d, outcome: outcomeOf(ev.What, d)})
+}
+
+// Records go to the journal no faster than the disk takes them: at a first look thousands of programs may be such that no rule
+// allows them, and a full disk makes all wait.
+const (
+	recordsAhead = keepWhileFull / 2
+	recordsPause = 50 * time.Millisecond
+)
+
+func (i *inventory) record(j judgement) {
+	for i.queued() > recordsAhead && pause(i.ctx, recordsPause) {
+	}
+	if i.ctx.Err() == nil {
+		i.guard.onProgram(j)
+	}
 }
 
 // judge judges all that is there, and records those that no rule allows and of which that is not on record yet.
@@ -152,6 +173,9 @@ func (i *inventory) judge(programs []policy.Program) {
 			i.found(p, d, before != "" && !strings.HasSuffix(before, "|"+string(policy.ModeLearn))) // what was learnt was no violation
 		}
 	}
+	if i.ctx.Err() != nil {
+		return
+	}
 	i.said = now
 	i.note()
 	i.mu.Lock()
@@ -165,7 +189,7 @@ func (i *inventory) found(p policy.Program, d policy.Decision, again bool) {
 	if again {
 		j.code = wire.CodeAgain
 	}
-	i.guard.onProgram(j)
+	i.record(j)
 }
 
 // judgeAgain judges by another policy what was seen last.

@@ -43,7 +43,7 @@ func TestAPackageThatDpkgInstallsIsOnRecordWithinFiveSeconds(t *testing.T) {
 		Tell:    func(_ context.Context, n local.Notice) int { told <- n; return 1 },
 	})
 	sheets := sheet.Open(state, time.Now, zerolog.Nop())
-	i := newInventory(software.Open(software.Options{Root: root, Dir: filepath.Join(state, "software"), Log: zerolog.Nop()}), g, sheets, state, time.Now, zerolog.Nop())
+	i := newInventory(software.Open(software.Options{Root: root, Dir: filepath.Join(state, "software"), Log: zerolog.Nop()}), g, sheets, state, func() int { return 0 }, zerolog.Nop())
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
 	all.Go(func() { g.run(ctx) })

@@ -50,7 +50,7 @@ func package_(name, source string) policy.Program {
 // stocked is a stage with an inventory.
 func stocked(t *testing.T, s *stage, from *shop) (*inventory, *sheet.Keeper) {
 	sheets := sheet.Open(s.dir, time.Now, zerolog.Nop())
-	i := newInventory(from, s.guard, sheets, s.dir, time.Now, zerolog.Nop())
+	i := newInventory(from, s.guard, sheets, s.dir, s.journal.queued, zerolog.Nop())
 	s.guard.Published = func(*policy.Policy) { i.published() }
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
@@ -165,7 +165,7 @@ func TestARestartSaysNothingTwice(t *testing.T) {
 		from := &shop{bell: make(chan struct{}), first: true, there: []policy.Program{package_("gamebox", policy.SourceLocal)}}
 		for range 2 {
 			sheets := sheet.Open(s.dir, time.Now, zerolog.Nop())
-			i := newInventory(from, s.guard, sheets, s.dir, time.Now, zerolog.Nop())
+			i := newInventory(from, s.guard, sheets, s.dir, s.journal.queued, zerolog.Nop())
 			controlled(s, policy.ModeAudit)
 			i.look()
 			expectSaid(t, s, "found gamebox audit")
@@ -173,6 +173,31 @@ func TestARestartSaysNothingTwice(t *testing.T) {
 			s.on()
 		}
 		s.off()
+	})
+}
+
+func TestSixThousandFindsAreAllOnRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.on()
+		defer s.off()
+		from := &shop{bell: make(chan struct{}), first: true}
+		_, _ = stocked(t, s, from)
+		controlled(s, policy.ModeAudit)
+		for n := range 6000 {
+			from.there = append(from.there, package_(fmt.Sprint("p", n), policy.SourceLocal))
+		}
+		s.full.Store(true)
+		from.bell <- struct{}{}
+		time.Sleep(time.Hour)
+		if from.kept > 0 {
+			t.Error("what is not on record is kept as seen")
+		}
+		s.full.Store(false)
+		time.Sleep(time.Hour)
+		if n := len(s.ofKind(wire.RecordProgram)); n != 6000 || len(s.ofKind(wire.RecordGap)) > 0 || from.kept != 1 {
+			t.Errorf("%d records, %d gaps, kept %d", n, len(s.ofKind(wire.RecordGap)), from.kept)
+		}
 	})
 }
 

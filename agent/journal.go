@@ -60,6 +60,14 @@ func (j *journal) put(r wire.Record) {
 	j.ring()
 }
 
+// queued is how many records wait for the disk. Who has very many to write lets them become fewer first: those that find no
+// room are lost.
+func (j *journal) queued() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.waiting)
+}
+
 func (j *journal) room() int {
 	if j.failing {
 		return keepWhileFull

@@ -3,6 +3,7 @@ package software
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,48 @@ func TestAPersonsProgramIsSeenWithinFiveSecondsAndSaysWhose(t *testing.T) {
 		t.Fatal(err)
 	}
 	awaited(t, e, look, event(policy.ProgramRemoved, "Portable Game"))
+}
+
+// TestWhoSignsInIsLookedAt makes a hive come, as a sign-in does, and go again.
+func TestWhoSignsInIsLookedAt(t *testing.T) {
+	e, look := watching(t)
+	sid := "S-1-5-21-111-222-333-4444"
+	path := sid + `\` + uninstallPath
+	k, _, err := registry.CreateKey(registry.USERS, path+`\Game`, registry.ALL_ACCESS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set(t, k, "DisplayName", "Game of hers")
+	k.Close()
+	awaited(t, e, look, event(policy.ProgramInstalled, "Game of hers"))
+	profile, _, err := registry.CreateKey(registry.LOCAL_MACHINE, profilesPath+`\`+sid, registry.ALL_ACCESS|registry.WOW64_64KEY)
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile.Close()
+	for _, key := range []string{`\Game`, ``} { // she signs out
+		if err := registry.DeleteKey(registry.USERS, path+key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for p := path; p != ""; p = p[:max(strings.LastIndexByte(p, '\\'), 0)] {
+		_ = registry.DeleteKey(registry.USERS, p)
+	}
+	r := readUninstall(byID([]policy.Program{{ID: "app:" + sid + ":game", Name: "Game of hers"}}), false)
+	if !containsProgram(r.programs, "Game of hers") {
+		t.Error("who signs out loses what was known")
+	}
+	if err := registry.DeleteKey(registry.LOCAL_MACHINE, profilesPath+`\`+sid); err != nil { // the profile is deleted
+		t.Fatal(err)
+	}
+	r = readUninstall(byID([]policy.Program{{ID: "app:" + sid + ":game", Name: "Game of hers"}}), false)
+	if containsProgram(r.programs, "Game of hers") {
+		t.Error("a profile that is gone leaves its programs behind")
+	}
+}
+
+func containsProgram(programs []policy.Program, name string) bool {
+	return slices.ContainsFunc(programs, func(p policy.Program) bool { return p.Name == name })
 }
 
 func TestAPackagedAppIsSeen(t *testing.T) {
