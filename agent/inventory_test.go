@@ -190,11 +190,13 @@ func TestSixThousandFindsAreAllOnRecord(t *testing.T) {
 		s.full.Store(true)
 		from.bell <- struct{}{}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if from.kept > 0 {
 			t.Error("what is not on record is kept as seen")
 		}
 		s.full.Store(false)
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if n := len(s.ofKind(wire.RecordProgram)); n != 6000 || len(s.ofKind(wire.RecordGap)) > 0 || from.kept != 1 {
 			t.Errorf("%d records, %d gaps, kept %d", n, len(s.ofKind(wire.RecordGap)), from.kept)
 		}

@@ -75,6 +75,45 @@ func TestAForgedPackageWithTheRepositorysVersionIsLocal(t *testing.T) {
 	l, said := m.look(e)
 	want(t, "it was brought", said, "installed bash >5.2 local dpkg")
 	want(t, "what it says of itself", l.find("bash").Essential, false)
+	m.offer("deb.example.lan_debian", true, "office 1.0", "bash 5.2", "more 1") // apt update
+	for range 2 {
+		l, said = m.look(m.open()) // after a restart, with nothing in memory
+		want(t, "no other event", said, "")
+		want(t, "it stays local", l.find("bash").Source, policy.SourceLocal)
+	}
+	p := NewPackages(m.options())
+	programs, err := p.Installed()
+	m.must(err)
+	for _, is := range programs {
+		if is.Name == "bash" && (is.Essential || is.Source != policy.SourceLocal) {
+			t.Errorf("%+v", is)
+		}
+	}
+	m.dpkg("-i", m.build("dash", "0.1", "Priority: required"))
+	programs, err = p.Installed() // before the eyes have looked
+	m.must(err)
+	for _, is := range programs {
+		if is.Name == "dash" && (is.Essential || is.Source != policy.SourceLocal) {
+			t.Errorf("%+v", is)
+		}
+	}
+	want(t, "all", len(programs), 3)
+}
+
+// The terminal must start also after somebody has put something over a package that it cannot be without; that somebody did
+// is judged all the same.
+func TestWhatTheSystemNeedsStaysNeeded(t *testing.T) {
+	m := newMachine(t)
+	m.offer("deb.example.lan_debian", true, "bash 5.2")
+	m.dpkg("-i", m.build("bash", "5.2", "Essential: yes"), m.build("own", "1", "Essential: yes"))
+	e := m.open()
+	l, _ := m.look(e)
+	want(t, "there from the first", l.find("bash").Essential && l.find("own").Essential, true)
+	m.dpkg("-i", m.build("bash", "99", "Essential: yes"))
+	l, said := m.look(e)
+	want(t, "it is local", said, "changed bash 5.2>99 local dpkg")
+	want(t, "the event says nothing of being needed", l.Events[0].Program.Essential, false)
+	want(t, "the terminal needs it", l.find("bash").Essential, true)
 }
 
 func TestWhoBroughtAPackageByAptIsKnown(t *testing.T) {

@@ -65,19 +65,23 @@ func (d *dpkg) read(before map[string]policy.Program, first bool) reading {
 		return r
 	}
 	lists := markOf(d.at(listsFolder))
-	var open []*policy.Program
+	var open, news []*policy.Program
 	for i := range r.programs {
 		p := &r.programs[i]
 		p.InstalledAt = d.installedAt(*p, r.shared[p.ID])
 		b, had := before[p.ID]
 		same := had && b.Version == p.Version && b.InstalledAt.Equal(p.InstalledAt)
-		if same && (b.Source == policy.SourceRepository || lists != "" && lists == d.lists) {
+		if same && (proven(b) || lists != "" && lists == d.lists) {
 			p.Source, p.Origin, p.InstalledBy, p.Fault = b.Source, b.Origin, b.InstalledBy, b.Fault
-		} else {
-			open = append(open, p)
+			continue
+		}
+		open = append(open, p)
+		if !same && !first {
+			news = append(news, p)
 		}
 	}
 	d.origins(open)
+	d.check(news)
 	d.lists = lists
 	for i := range r.programs {
 		mistrust(&r.programs[i], before, first)
@@ -85,14 +89,32 @@ func (d *dpkg) read(before map[string]policy.Program, first bool) reading {
 	return r
 }
 
+// proven says whether it is settled where a package came from: a signed list had its version, or a log says that somebody
+// brought it. Another look at the lists changes nothing about either.
+func proven(p policy.Program) bool {
+	return p.Source == policy.SourceRepository || p.Source == policy.SourceLocal && p.Origin != ""
+}
+
+// check asks the logs about what has come since the last look: that a list has its version proves nothing of a package that
+// dpkg was given as a file. Of what was there at the first look they may say that dpkg installed the system itself.
+func (d *dpkg) check(news []*policy.Program) {
+	if len(news) == 0 {
+		return
+	}
+	done := d.deeds()
+	for _, p := range news {
+		if by, byApt, known := done.of(p.Name, p.Version); known {
+			*p = done.prove(*p, by, byApt)
+		}
+	}
+}
+
 // mistrust takes away what only the system's own packages may say: anybody can build a package that calls itself essential.
-// Those that were there at the first look are the system's; later ones are when a signed repository has them.
+// Those that were there at the first look are the system's, and stay so in every later version: a terminal must start also
+// after somebody has put a package over one of them. New ones are when a signed repository has them.
 func mistrust(p *policy.Program, before map[string]policy.Program, first bool) {
 	b, had := before[p.ID]
-	switch {
-	case p.Source == policy.SourceRepository, first && p.Source == policy.SourceUnknown:
-	case had && b.Essential && b.Version == p.Version && b.InstalledAt.Equal(p.InstalledAt):
-	default:
+	if !first && p.Source != policy.SourceRepository && !(had && b.Essential) {
 		p.Essential = false
 	}
 }

@@ -90,15 +90,15 @@ func (e *Eyes) see(s source, before []policy.Program, had bool, l *Look) bool {
 	return news
 }
 
-// enriched brings what was found out about an event's program back to the list.
+// enriched brings who installed a program from the events back to the list.
 func enriched(there []policy.Program, events []policy.ProgramEvent) []policy.Program {
-	news := map[string]policy.Program{}
+	by := map[string]string{}
 	for _, ev := range events {
-		news[ev.Program.ID] = ev.Program
+		by[ev.Program.ID] = ev.Program.InstalledBy
 	}
 	for i := range there {
-		if p, ok := news[there[i].ID]; ok {
-			there[i] = p
+		if who, ok := by[there[i].ID]; ok {
+			there[i].InstalledBy = who
 		}
 	}
 	return there

@@ -109,23 +109,30 @@ func bringsFile(command string) bool {
 	return false
 }
 
-// tell adds to events of packages who did it, with what, and whether the package came by a file.
+// of is what the logs say last of a package in one version; known is false where they say nothing.
+func (d deeds) of(name, version string) (by deed, byApt, known bool) {
+	by, byApt = d.apt[deedKey(name, version)]
+	direct, byDpkg := d.dpkg[deedKey(name, version)]
+	if !byDpkg || byApt && by.covers(direct.at) {
+		return by, byApt, byApt
+	}
+	direct.local = true
+	return direct, false, true
+}
+
+// tell adds to events of packages who did it, and with what. Bringing a package as a file is judged as what it is, also when
+// the terminal cannot be without a package of this name.
 func (d deeds) tell(events []policy.ProgramEvent) {
 	for i := range events {
 		ev := &events[i]
-		deed, byApt := d.apt[deedKey(ev.Program.Name, ev.Program.Version)]
-		direct, byDpkg := d.dpkg[deedKey(ev.Program.Name, ev.Program.Version)]
-		if !byApt || byDpkg && !deed.covers(direct.at) {
-			if !byDpkg {
-				continue
-			}
-			deed, byApt = direct, false
-			deed.local = true
+		ev.Program.Essential = ev.Program.Essential && ev.Program.Source != policy.SourceLocal
+		by, _, known := d.of(ev.Program.Name, ev.Program.Version)
+		if !known {
+			continue
 		}
-		ev.User, _ = clean(deed.user, maxWord)
-		ev.Command, _ = clean(deed.command, maxWord)
+		ev.User, _ = clean(by.user, maxWord)
+		ev.Command, _ = clean(by.command, maxWord)
 		if ev.What != policy.ProgramRemoved {
-			ev.Program = d.prove(ev.Program, deed, byApt)
 			ev.Program.InstalledBy = ev.User
 		}
 	}
@@ -146,7 +153,6 @@ func (d deeds) prove(p policy.Program, by deed, byApt bool) policy.Program {
 	switch {
 	case by.local:
 		p.Source, p.Origin, p.Fault = policy.SourceLocal, fileOf(by.command, p.Name), ""
-		p.Essential = false
 	case byApt && isApt(by.command) && p.Source != policy.SourceRepository && p.Origin == "":
 		p.Source, p.Fault = policy.SourceRepository, ""
 	}
@@ -158,7 +164,7 @@ func isApt(command string) bool {
 	return len(word) > 0 && strings.HasPrefix(path.Base(word[0]), "apt")
 }
 
-// fileOf is the package file on a command line that a package's name fits.
+// fileOf is the package file on a command line that a package's name fits, else the command itself.
 func fileOf(command, name string) string {
 	for _, word := range strings.Fields(command) {
 		if word = strings.Trim(word, `'"`); strings.HasSuffix(word, ".deb") && strings.HasPrefix(path.Base(word), name) {
@@ -166,5 +172,6 @@ func fileOf(command, name string) string {
 			return s
 		}
 	}
-	return ""
+	s, _ := clean(command, maxWord)
+	return s
 }

@@ -181,9 +181,10 @@ func TestLogsThatWereCutTellWhatTheyHold(t *testing.T) {
 	equal(t, "who", d.apt[deedKey("curl", "7.88-1")].user, "太郎")
 	equal(t, "the new version", d.apt[deedKey("tzdata", "2026a")].command, "/usr/bin/apt install curl")
 	equal(t, "a file by PackageKit", d.apt[deedKey("game", "1")].local, true)
-	ev := []policy.ProgramEvent{{What: policy.ProgramChanged, Program: policy.Program{Name: "tzdata", Version: "2026a", Source: policy.SourceRepository}}}
-	d.tell(ev)
-	equal(t, "put over it later by dpkg", ev[0].Program.Source+ev[0].Command, policy.SourceLocal+"dpkg")
+	by, byApt, known := d.of("tzdata", "2026a")
+	equal(t, "put over it later by dpkg", fmt.Sprint(by.command, " ", by.local, byApt, known), "dpkg true false true")
+	_, _, known = d.of("tzdata", "1")
+	equal(t, "of other versions nothing is known", known, false)
 }
 
 // sz is a REG_SZ as Windows keeps it.
