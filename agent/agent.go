@@ -58,12 +58,13 @@ type agent struct {
 	updater    *update.Updater
 	sheets     *sheet.Keeper
 	inventory  *inventory
+	packages   *software.Packages
 	checkup    *checkup
 }
 
 // guardTerminal runs the agent until ctx ends.
 func guardTerminal(ctx context.Context, o agentOptions) error {
-	a := &agent{agentOptions: o, look: make(chan struct{}, 1)}
+	a := &agent{agentOptions: o, look: make(chan struct{}, 1), packages: software.NewPackages(o.stock())}
 	first, err := a.open()
 	if err != nil {
 		return err
@@ -163,10 +164,15 @@ func (a *agent) settled(p *policy.Policy) {
 	a.checkup.again()
 }
 
+// stock is where the programs are looked for, and where what was seen is kept.
+func (o agentOptions) stock() software.Options {
+	return software.Options{Root: o.root, Dir: filepath.Join(o.config.State, "software"), Log: o.log}
+}
+
 // takeStock makes what follows the programs on this terminal.
 func (a *agent) takeStock() {
 	a.sheets = sheet.Open(a.config.State, time.Now, a.log)
-	eyes := software.Open(software.Options{Root: a.root, Dir: filepath.Join(a.config.State, "software"), Log: a.log})
+	eyes := software.Open(a.stock())
 	a.inventory = newInventory(eyes, a.guard, a.sheets, a.config.State, a.journal.queued, a.log)
 }
 

@@ -159,7 +159,7 @@ func TestTheDoctorSpeaksTheLanguageOfWhoAsks(t *testing.T) {
 
 func TestEveryFaultHasASentence(t *testing.T) {
 	for _, code := range []string{wire.FaultClock, wire.FaultClockFile, wire.FaultSensor, wire.FaultPolicy, wire.FaultGate, wire.FaultEarlyGate,
-		wire.FaultJournal, wire.FaultEnrolment, wire.FaultPrograms, wire.FaultRules, wire.FaultCrowd} {
+		wire.FaultJournal, wire.FaultEnrolment, wire.FaultPrograms, wire.FaultRules, wire.FaultSoftware, wire.FaultCrowd} {
 		if _, ok := wordsOf("ja").words["fault "+code]; !ok {
 			t.Errorf("%s has none", code)
 		}

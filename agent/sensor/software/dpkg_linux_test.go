@@ -150,6 +150,22 @@ func TestAnUnsignedRepositoryProvesNothing(t *testing.T) {
 	want(t, "its origin is known", l.find("two").Origin, "deb.example.lan/trusted stable main")
 }
 
+func TestAListThatCannotBeReadMakesNothingLocal(t *testing.T) {
+	m := newMachine(t)
+	m.offer("deb.example.lan_debian", true, "one 1")
+	m.write("var/lib/apt/lists/deb.example.lan_debian_dists_stable_extra_binary-amd64_Packages.xz", "this is no xz")
+	m.dpkg("-i", m.build("one", "1"), m.build("two", "1"))
+	l, _ := m.look(m.open())
+	want(t, "in the other list", l.find("one").Source, policy.SourceRepository)
+	want(t, "perhaps in this one", l.find("two").Source, policy.SourceUnknown)
+	m.run("xz", "-kf", filepath.Join(m.root, "var/lib/apt/lists/deb.example.lan_debian_dists_stable_main_binary-amd64_Packages"))
+	m.must(os.Remove(filepath.Join(m.root, "var/lib/apt/lists/deb.example.lan_debian_dists_stable_extra_binary-amd64_Packages.xz")))
+	m.must(os.Remove(filepath.Join(m.root, "var/lib/apt/lists/deb.example.lan_debian_dists_stable_main_binary-amd64_Packages")))
+	m.dir = t.TempDir()
+	l, _ = m.look(m.open())
+	want(t, "packed", l.find("one").Source+l.find("two").Source, policy.SourceRepository+policy.SourceLocal)
+}
+
 func TestWithoutListsNothingIsCalledLocal(t *testing.T) {
 	m := newMachine(t)
 	m.dpkg("-i", m.build("one", "1"))
@@ -249,6 +265,31 @@ func TestTheRealAptSaysWhoAndHow(t *testing.T) {
 	if !strings.HasSuffix(l.find("gamebox").Origin, "/gamebox_1.0_all.deb") {
 		t.Errorf("%+v", l.find("gamebox"))
 	}
+}
+
+func TestWhoLetsProgramsRunHearsOfPackagesAlsoFromADamagedDatabase(t *testing.T) {
+	m := newMachine(t)
+	m.dpkg("-i", m.build("one", "1"), m.build("two", "1"))
+	p := NewPackages(m.options())
+	programs, err := p.Installed() // before any look
+	m.must(err)
+	want(t, "both", len(programs), 2)
+	m.look(m.open())
+	status := filepath.Join(m.root, "var/lib/dpkg/status")
+	whole, err := os.ReadFile(status)
+	m.must(err)
+	m.must(os.WriteFile(status, append([]byte("Package: odd\nStatus: what\n\n"), whole[:len(whole)*3/4]...), 0o644))
+	programs, err = p.Installed()
+	m.must(err)
+	want(t, "both all the same", len(programs), 2)
+	m.must(os.WriteFile(status, nil, 0o644))
+	if _, err := p.Installed(); err == nil || !strings.HasPrefix(err.Error(), "cannot read dpkg's database") {
+		t.Error(err)
+	}
+	m.dpkgLess()
+	programs, err = p.Installed()
+	m.must(err)
+	want(t, "without dpkg", len(programs), 0)
 }
 
 func TestAnUpdateThatDpkgHasNotBroughtInCounts(t *testing.T) {

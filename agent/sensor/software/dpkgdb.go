@@ -3,6 +3,7 @@ package software
 import (
 	"cmp"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,6 +30,7 @@ const maxStatus = 256 << 20
 // dpkg is the source of the packages of Debian and Ubuntu.
 type dpkg struct {
 	root  string
+	alone bool   // it runs no other program: who asks may be who lets programs run
 	lists string // mark of apt's lists when packages were last looked for in them
 }
 
@@ -171,7 +173,9 @@ func (d *dpkg) origins(open []*policy.Program) {
 	}
 	a := ask(open)
 	for _, l := range listsOf(namesIn(d.at(listsFolder)), d.trusted()) {
-		_ = d.readList(l, a) // one that cannot be read counts as one that is not there
+		if d.readList(l, a) != nil {
+			a.unread++
+		}
 	}
 	a.settle()
 	d.remember(open)
@@ -196,7 +200,10 @@ func (d *dpkg) remember(open []*policy.Program) {
 // readList reads one list; apt's own helper unpacks what is not plain or gzip.
 func (d *dpkg) readList(l list, a *asked) error {
 	path := d.at(filepath.Join(listsFolder, l.file))
-	if ext := filepath.Ext(l.file); ext != "" && ext != ".gz" && strings.HasPrefix(ext, ".") {
+	if !strings.HasSuffix(l.file, "_Packages") && !strings.HasSuffix(l.file, ".gz") {
+		if d.alone {
+			return errors.ErrUnsupported
+		}
 		return d.unpack(path, l, a)
 	}
 	f, err := os.Open(path)
@@ -204,7 +211,7 @@ func (d *dpkg) readList(l list, a *asked) error {
 		return err
 	}
 	defer f.Close()
-	if filepath.Ext(l.file) != ".gz" {
+	if !strings.HasSuffix(l.file, ".gz") {
 		return a.read(l, f)
 	}
 	z, err := gzip.NewReader(f)

@@ -142,6 +142,7 @@ type asked struct {
 	of     map[string][]*policy.Program // by name
 	newest map[*policy.Program]string   // the highest version that a list has of it
 	lists  int                          // that could be read
+	unread int                          // that could not
 }
 
 func ask(programs []*policy.Program) *asked {
@@ -188,7 +189,7 @@ func (a *asked) settle() {
 			newest := a.newest[p]
 			switch {
 			case p.Source != "":
-			case a.lists == 0:
+			case a.lists == 0 || a.unread > 0:
 				p.Source = policy.SourceUnknown
 			case newest != "" && version.Compare(p.Version, newest) < 0:
 				p.Source, p.Fault = policy.SourceUnknown, "the lists of its repository have a newer version only"
