@@ -57,10 +57,10 @@ func (e *Eyes) arm() *bells {
 		b.near(p.root, p.path, p.view)
 	}
 	b.add(registry.USERS, "", 0, false)
-	who, _ := people() // who cannot be listed is looked for every quarter of an hour
-	for _, h := range who {
-		b.near(registry.USERS, h.id+`\`+uninstallPath, 0)
-		b.near(registry.USERS, h.id+`_Classes\`+packagesPath, 0)
+	who, _ := signedIn() // who cannot be listed is looked for every quarter of an hour
+	for _, sid := range who {
+		b.near(registry.USERS, sid+`\`+uninstallPath, 0)
+		b.near(registry.USERS, sid+`_Classes\`+packagesPath, 0)
 	}
 	return &b
 }

@@ -35,13 +35,29 @@ func machinePlaces() []place {
 	}
 }
 
-// people are the hives of those who are signed in.
-func people() (out []hive, err error) {
+// signedIn are the SIDs of the people whose hives are there.
+func signedIn() (out []string, err error) {
 	names, err := subKeys(registry.USERS, "", 0)
 	for _, name := range names {
 		if isPerson(name) {
-			out = append(out, hive{id: name, user: account(name)})
+			out = append(out, name)
 		}
+	}
+	return out, err
+}
+
+// registryEyes read what the registry says is installed.
+type registryEyes struct {
+	accounts map[string]string // names of SIDs: asking for one can take long where the domain is out of reach
+}
+
+func (e *registryEyes) people() (out []hive, err error) {
+	sids, err := signedIn()
+	for _, sid := range sids {
+		if _, known := e.accounts[sid]; !known {
+			e.accounts[sid] = account(sid)
+		}
+		out = append(out, hive{id: sid, user: e.accounts[sid]})
 	}
 	return out, err
 }
@@ -69,9 +85,9 @@ func hasProfile(sid string) bool {
 	return true
 }
 
-// readUninstall reads all Uninstall keys, the machine's and those of the people who are signed in.
-func readUninstall(before map[string]policy.Program, _ bool) reading {
-	who, err := people()
+// uninstall reads all Uninstall keys, the machine's and those of the people who are signed in.
+func (e *registryEyes) uninstall(before map[string]policy.Program, _ bool) reading {
+	who, err := e.people()
 	places := machinePlaces()
 	for _, h := range who {
 		places = append(places, place{h, registry.USERS, h.id + `\` + uninstallPath, 0})
@@ -79,8 +95,8 @@ func readUninstall(before map[string]policy.Program, _ bool) reading {
 	return readPlaces(before, who, err, places, uninstallValues, uninstallable)
 }
 
-func readPackaged(before map[string]policy.Program, _ bool) reading {
-	who, err := people()
+func (e *registryEyes) packages(before map[string]policy.Program, _ bool) reading {
+	who, err := e.people()
 	var places []place
 	for _, h := range who {
 		places = append(places, place{h, registry.USERS, h.id + `_Classes\` + packagesPath, 0})

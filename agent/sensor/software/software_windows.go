@@ -8,9 +8,10 @@ import (
 // sources of Windows. A change below a key does not show in the key, so they are read at every look.
 func sources(Options) []source {
 	always := func() string { return "" }
+	e := &registryEyes{accounts: map[string]string{}}
 	return []source{
-		{name: "uninstall", mark: always, read: readUninstall},
-		{name: "msix", mark: always, read: readPackaged},
+		{name: "uninstall", mark: always, read: e.uninstall},
+		{name: "msix", mark: always, read: e.packages},
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"sekisho/internal/policy"
 )
 
+func newRegistryEyes() *registryEyes { return &registryEyes{accounts: map[string]string{}} }
+
 // entry is a key below Uninstall in the real registry of this machine, for one test.
 func entry(t *testing.T, root registry.Key, path, name string, view uint32) registry.Key {
 	t.Helper()
@@ -158,14 +160,14 @@ func TestWhoSignsInIsLookedAt(t *testing.T) {
 	for p := path; p != ""; p = p[:max(strings.LastIndexByte(p, '\\'), 0)] {
 		_ = registry.DeleteKey(registry.USERS, p)
 	}
-	r := readUninstall(byID([]policy.Program{{ID: "app:" + sid + ":game", Name: "Game of hers"}}), false)
+	r := newRegistryEyes().uninstall(byID([]policy.Program{{ID: "app:" + sid + ":game", Name: "Game of hers"}}), false)
 	if !containsProgram(r.programs, "Game of hers") {
 		t.Error("who signs out loses what was known")
 	}
 	if err := registry.DeleteKey(registry.LOCAL_MACHINE, profilesPath+`\`+sid); err != nil { // the profile is deleted
 		t.Fatal(err)
 	}
-	r = readUninstall(byID([]policy.Program{{ID: "app:" + sid + ":game", Name: "Game of hers"}}), false)
+	r = newRegistryEyes().uninstall(byID([]policy.Program{{ID: "app:" + sid + ":game", Name: "Game of hers"}}), false)
 	if containsProgram(r.programs, "Game of hers") {
 		t.Error("a profile that is gone leaves its programs behind")
 	}
@@ -185,7 +187,7 @@ func TestAPackagedAppIsSeen(t *testing.T) {
 	name := "SekishoTest.Game_1.0.0.0_x64__8wekyb3d8bbwe"
 	k := entry(t, registry.USERS, path, name, 0)
 	set(t, k, "PackageRootFolder", `C:\Program Files\WindowsApps\`+name)
-	r := readPackaged(nil, true)
+	r := newRegistryEyes().packages(nil, true)
 	if len(r.programs) != 1 || r.programs[0].Name != "SekishoTest.Game" || r.programs[0].Version != "1.0.0.0" || r.programs[0].User == "" || r.torn {
 		t.Errorf("%+v", r)
 	}
@@ -200,7 +202,7 @@ func TestValuesOfWrongTypesAreReadAsWhatTheyAre(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, p := range readUninstall(nil, true).programs {
+	for _, p := range newRegistryEyes().uninstall(nil, true).programs {
 		if p.Name == "Odd" {
 			if p.Version != "" || p.Publisher != "" || !p.Unclean || p.Fault != "cannot read all values: DisplayVersion is of type 4, Publisher is of type 3, InstallSource is too long" || len(p.Path) > maxPath {
 				t.Errorf("%+v", p)
