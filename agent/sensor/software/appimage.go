@@ -32,7 +32,8 @@ type search struct {
 	left  int
 	found []policy.Program
 	known map[string]policy.Program
-	full  bool // there was more than may be looked at
+	stop  map[string]bool // folders that are not entered: what is mounted there may be a network's, which does not answer
+	full  bool            // there was more than may be looked at
 }
 
 // below looks into one place; shown is how its path is called, whose is who owns it.
@@ -54,7 +55,7 @@ func (s *search) walk(dir folder, at, shown, whose string, depth int) {
 		}
 		name := path.Join(at, e.Name())
 		switch {
-		case e.IsDir() && depth > 0 && !skipped(e.Name()):
+		case e.IsDir() && depth > 0 && !skipped(e.Name()) && !s.stop[path.Join(shown, name)]:
 			s.walk(dir, name, shown, whose, depth-1)
 		case e.Type().IsRegular():
 			s.look(dir, name, path.Join(shown, name), whose)
@@ -117,6 +118,19 @@ func hashOf(f *os.File, size int64) (sum, fault string) {
 		return "", "cannot be read"
 	}
 	return hex.EncodeToString(h.Sum(nil)), ""
+}
+
+// mountPoints reads where something is mounted, below the root itself
+// (https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html): the fifth word, with some signs as octal numbers.
+func mountPoints(mountinfo string) map[string]bool {
+	plain := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+	out := map[string]bool{}
+	for line := range strings.Lines(mountinfo) {
+		if f := strings.Fields(line); len(f) > 5 {
+			out[plain.Replace(f[4])] = true
+		}
+	}
+	return out
 }
 
 // home is a person's folder.

@@ -124,6 +124,15 @@ func TestLinksPipesAndWhatIsReplacedLeadNowhere(t *testing.T) {
 	<-done
 }
 
+func TestWhatIsMountedInAHomeIsNotEntered(t *testing.T) {
+	m := furnished(t)
+	m.write("home/taro/my server/far.AppImage", anImage)
+	m.write("proc/1/mountinfo", "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:50 / /home/taro/my\\040server rw - fuse.sshfs far rw\n")
+	l, _ := m.look(m.open())
+	want(t, "far", l.find("far").ID, "")
+	want(t, "near", l.find("表計算").User, "taro")
+}
+
 func TestAHomeFullOfFilesIsNotReadWithoutEnd(t *testing.T) {
 	m := furnished(t)
 	e := m.open()

@@ -49,7 +49,7 @@ func (m linux) flatpaks() source {
 
 // temporary is where the machine's /tmp is: a service with a /tmp of its own sees it through the first process.
 func (m linux) temporary() string {
-	if m.root == "/" {
+	if _, err := os.Stat("/proc/1/root/tmp"); m.root == "/" && err == nil {
 		return "proc/1/root/tmp"
 	}
 	return "tmp"
@@ -57,7 +57,7 @@ func (m linux) temporary() string {
 
 func (m linux) appImages() source {
 	return source{name: "appimage", mark: func() string { return "" }, read: func(before map[string]policy.Program, _ bool) (r reading) {
-		s := search{left: maxEntries, known: before}
+		s := search{left: maxEntries, known: before, stop: mountPoints(procText(m.at("proc/1/mountinfo")))}
 		in := func(name, shown, whose string) {
 			if dir, ok := openFolder(m.at(name)); ok {
 				s.below(dir, shown, whose)
@@ -76,6 +76,15 @@ func (m linux) appImages() source {
 		}
 		return r
 	}}
+}
+
+// procText is a file of the kernel's, which tells no length.
+func procText(path string) string {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return string(raw)
 }
 
 // databases are the folders of which every change is told, below the root.
