@@ -141,6 +141,8 @@ func (s *programStop) spared(p process.Started, prog policy.Program, d policy.De
 		return ""
 	case s.places.Installed(prog.Path):
 		return "an administrator installed it: only a rule that names it stops it"
+	case p.System:
+		return "Windows itself runs it: only a rule that names it stops it"
 	case p.Before:
 		return "it ran before the policy came: it is stopped the next time"
 	}

@@ -153,6 +153,7 @@ func TestWhatNobodyHasJudgedIsTreatedWithMoreCare(t *testing.T) {
 	}{
 		{process.Started{PID: 1, Path: `C:\Users\taro\portable.exe`}, policy.OutcomeEnded, "nobody has judged it yet"},
 		{process.Started{PID: 2, Path: `C:\Program Files\Acme\acme.exe`}, policy.OutcomeDetected, "only a rule that names it"},
+		{process.Started{PID: 4, Path: `C:\ProgramData\Microsoft\Windows Defender\MsMpEng.exe`, System: true}, policy.OutcomeDetected, "Windows itself runs it"},
 		{process.Started{PID: 3, Path: `D:\office.exe`, Before: true}, policy.OutcomeDetected, "it ran before the policy came"},
 	} {
 		m.file(c.start.Path, evilHash)
