@@ -18,7 +18,7 @@ import (
 const maxSoftware = 4 << 20
 
 // applockerCommand shows what AppLocker is told, or would be; it changes nothing. With --file it shows what is known of one program.
-func applockerCommand(_ context.Context, s streams, args []string) error {
+func applockerCommand(ctx context.Context, s streams, args []string) error {
 	f := flags("applocker")
 	config := f.String("config", defaultConfig, "configuration `file`")
 	from := f.String("policy", "", "`file` with a policy's software part as JSON; without it the policy of this terminal")
@@ -28,7 +28,7 @@ func applockerCommand(_ context.Context, s streams, args []string) error {
 		return err
 	}
 	if *file != "" {
-		return showFacts(s, *file)
+		return showFacts(ctx, s, *file)
 	}
 	p, err := softwareOf(*config, *from, *group)
 	if err != nil {
@@ -45,8 +45,8 @@ func applockerCommand(_ context.Context, s streams, args []string) error {
 	return nil
 }
 
-func showFacts(s streams, path string) error {
-	facts := binary.Read(path)
+func showFacts(ctx context.Context, s streams, path string) error {
+	facts := binary.Read(ctx, path)
 	if facts.Fault != "" {
 		return fmt.Errorf("cannot read %s: %s", path, facts.Fault)
 	}
