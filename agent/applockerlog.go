@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ type applockerLog struct {
 }
 
 // see takes one event. What is stopped by rules that are not ours is somebody else's business.
-func (l *applockerLog) see(e applog.Event) {
+func (l *applockerLog) see(ctx context.Context, e applog.Event) {
 	switch {
 	case e.ID == applog.Applied:
 		l.rules.hear("")
@@ -36,12 +37,12 @@ func (l *applockerLog) see(e applog.Event) {
 	case e.ID == applog.NoAppRules:
 		l.rules.hear("cannot keep packaged apps going: AppLocker says that it has no rules for them (event 8027)")
 	case e.Stopped && l.rules.stands.Load():
-		l.stopped(e)
+		l.stopped(ctx, e)
 	}
 }
 
-func (l *applockerLog) stopped(e applog.Event) {
-	prog, ok := l.program(e)
+func (l *applockerLog) stopped(ctx context.Context, e applog.Event) {
+	prog, ok := l.program(ctx, e)
 	if !ok {
 		return
 	}
@@ -61,12 +62,12 @@ func (l *applockerLog) stopped(e applog.Event) {
 }
 
 // program reads the file, which was only kept from running.
-func (l *applockerLog) program(e applog.Event) (policy.Program, bool) {
+func (l *applockerLog) program(ctx context.Context, e applog.Event) (policy.Program, bool) {
 	if e.Collection == "APPX" || e.Package != "" {
 		name := e.Package
 		return policy.Program{ID: "msix:" + strings.ToLower(name), Kind: policy.ProgramMSIX, Name: name, Signer: e.Signer, Source: policy.SourceUnknown}, name != ""
 	}
-	prog, _ := l.stop.program(process.Started{Path: e.Path})
+	prog, _ := l.stop.program(ctx, process.Started{Path: e.Path})
 	if prog.Signer == "" {
 		prog.Signer = e.Signer
 	}

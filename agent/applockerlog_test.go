@@ -37,7 +37,7 @@ func TestWhatAppLockerKeptFromRunningIsOnRecord(t *testing.T) {
 		{applog.Event{ID: 8004, Stopped: true, Collection: "EXE", Path: `C:\Windows\explorer.exe`}, policy.ProgramFile, policy.RuleEssential, policy.OutcomeAllowFailed},
 	} {
 		n := len(m.told)
-		l.see(c.event)
+		l.see(t.Context(), c.event)
 		if len(m.told) != n+1 {
 			t.Fatalf("%+v: nothing is told", c.event)
 		}
@@ -50,10 +50,10 @@ func TestWhatAppLockerKeptFromRunningIsOnRecord(t *testing.T) {
 		t.Errorf("%+v", j)
 	}
 	n := len(m.told)
-	l.see(applog.Event{ID: 8004, Stopped: true, Collection: "DLL", Path: `C:\x.dll`})
-	l.see(applog.Event{ID: 8004, Stopped: true, Collection: "EXE"})
+	l.see(t.Context(), applog.Event{ID: 8004, Stopped: true, Collection: "DLL", Path: `C:\x.dll`})
+	l.see(t.Context(), applog.Event{ID: 8004, Stopped: true, Collection: "EXE"})
 	l.rules.stands.Store(false) // somebody else's
-	l.see(applog.Event{ID: 8004, Stopped: true, Collection: "EXE", Path: `C:\evil.exe`})
+	l.see(t.Context(), applog.Event{ID: 8004, Stopped: true, Collection: "EXE", Path: `C:\evil.exe`})
 	if len(m.told) != n || len(m.ended) > 0 {
 		t.Errorf("%d told more, ended %v", len(m.told)-n, m.ended)
 	}
@@ -63,13 +63,13 @@ func TestWhatAppLockerSaysOfItselfIsAFaultOrARecord(t *testing.T) {
 	m := newPC(t, policy.ModeEnforce, policy.ActionReport, forbids("n", policy.ProgramMatch{Name: []string{"winny.exe"}}))
 	l, records := newAppLockerLog(t, m)
 	for _, id := range []int{applog.Unavailable, applog.NoAppRules} {
-		l.see(applog.Event{ID: id})
+		l.see(t.Context(), applog.Event{ID: id})
 		if r := l.rules.turn(); !strings.Contains(r.fault, "cannot") || r.record == nil {
 			t.Errorf("%d: %+v", id, r)
 		}
 	}
 	for range 5 {
-		l.see(applog.Event{ID: applog.Applied})
+		l.see(t.Context(), applog.Event{ID: applog.Applied})
 	}
 	if r := l.rules.turn(); r.fault != "" {
 		t.Errorf("%+v", r)

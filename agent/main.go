@@ -51,6 +51,7 @@ func commands() []command {
 		{"status", "show what is attached and what was judged", statusCommand},
 		{"request", "show what to tell the helpdesk about a device that was stopped", requestCommand},
 		{"doctor", "check what could keep the agent from its work", doctorCommand},
+		{"applocker", "show what AppLocker on Windows is told by a policy", applockerCommand},
 		{"quarantine", "show what was put into quarantine, or bring it back", quarantineCommand},
 		{"watch-update", "swap in the version that lies ready, and out again unless it reports (what sekisho-update does)", watchCommand},
 		{"version", "print the version", versionCommand},

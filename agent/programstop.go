@@ -31,8 +31,9 @@ const (
 type programStop struct {
 	judge  func(policy.Program) policy.Decision
 	match  func(rule string) (policy.ProgramMatch, bool) // what a rule of the policy in force describes
+	stall  func() policy.Action                          // what the policy says of what cannot be told in time
 	tell   func(judgement)
-	read   func(path string) binary.Facts
+	read   func(ctx context.Context, path string) binary.Facts
 	places process.Places
 	end    func(pid uint32, began time.Time) (time.Time, error)
 	take   func(path, hash, rule string) (quarantine.Entry, error)
@@ -60,7 +61,10 @@ func (s *programStop) follow(ctx context.Context, started <-chan process.Started
 
 // see judges one program, does what was decided and says so where it is worth saying.
 func (s *programStop) see(ctx context.Context, p process.Started) {
-	prog, facts := s.program(p)
+	prog, facts := s.program(ctx, p)
+	if ctx.Err() != nil {
+		return // it was not read to its end; whoever starts next looks at it
+	}
 	d := s.judge(prog)
 	if prog.Essential {
 		return // nothing is ever done to it
@@ -76,8 +80,8 @@ func (s *programStop) see(ctx context.Context, p process.Started) {
 	}
 }
 
-func (s *programStop) program(p process.Started) (policy.Program, binary.Facts) {
-	f := s.read(p.Path)
+func (s *programStop) program(ctx context.Context, p process.Started) (policy.Program, binary.Facts) {
+	f := s.read(ctx, p.Path)
 	if f.Path == "" {
 		f.Path = p.Path
 	}
@@ -141,6 +145,10 @@ func (s *programStop) spared(p process.Started, prog policy.Program, d policy.De
 		return ""
 	case s.places.Installed(prog.Path):
 		return "an administrator installed it: only a rule that names it stops it"
+	case p.System:
+		return "Windows itself runs it: only a rule that names it stops it"
+	case prog.Fault != "" && s.stall() != policy.ActionBlock:
+		return "its file could not be read, so that a permission may have been missed; the policy lets such programs go on"
 	case p.Before:
 		return "it ran before the policy came: it is stopped the next time"
 	}

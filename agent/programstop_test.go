@@ -46,8 +46,9 @@ func newPC(t *testing.T, mode policy.Mode, undecided policy.Action, rules ...pol
 	m.stop = programStop{
 		judge:  func(prog policy.Program) policy.Decision { return policy.DecideProgram(m.policy, prog, began) },
 		match:  func(rule string) (policy.ProgramMatch, bool) { return matchOf(m.policy, rule) },
+		stall:  func() policy.Action { return stallOf(m.policy) },
 		tell:   func(j judgement) { m.mu.Lock(); m.told = append(m.told, j); m.mu.Unlock() },
-		read:   func(path string) binary.Facts { return m.files[path] },
+		read:   func(_ context.Context, path string) binary.Facts { return m.files[path] },
 		places: process.Places{Windows: `C:\Windows`, Programs: []string{`C:\Program Files`}, Own: `C:\Program Files\Sekisho\sekisho-agent.exe`},
 		end:    m.end, take: m.take, learn: func(h string, f applocker.FileHash) { m.learn[h] = f },
 		now: func() time.Time { return began },
@@ -153,6 +154,7 @@ func TestWhatNobodyHasJudgedIsTreatedWithMoreCare(t *testing.T) {
 	}{
 		{process.Started{PID: 1, Path: `C:\Users\taro\portable.exe`}, policy.OutcomeEnded, "nobody has judged it yet"},
 		{process.Started{PID: 2, Path: `C:\Program Files\Acme\acme.exe`}, policy.OutcomeDetected, "only a rule that names it"},
+		{process.Started{PID: 4, Path: `C:\ProgramData\Microsoft\Windows Defender\MsMpEng.exe`, System: true}, policy.OutcomeDetected, "Windows itself runs it"},
 		{process.Started{PID: 3, Path: `D:\office.exe`, Before: true}, policy.OutcomeDetected, "it ran before the policy came"},
 	} {
 		m.file(c.start.Path, evilHash)
@@ -210,6 +212,25 @@ func TestAFileThatCannotBeReadIsJudgedByItsNameAlone(t *testing.T) {
 	m.files[path] = binary.Facts{Path: path, Fault: "access denied"}
 	if j := m.runs(process.Started{PID: 1, Path: path}); j == nil || j.outcome != policy.OutcomeEnded || j.event.Program.Fault == "" || len(m.taken) > 0 {
 		t.Errorf("%+v", j)
+	}
+}
+
+func TestWhatCouldNotBeReadIsLeftToThePolicy(t *testing.T) {
+	m := newPC(t, policy.ModeEnforce, policy.ActionBlock, policy.ProgramRule{ID: "ok", Action: policy.ActionAllow, Match: policy.ProgramMatch{Signer: []string{"O=ACME"}}})
+	path := `C:\Users\taro\locked.exe`
+	m.files[path] = binary.Facts{Path: path, Fault: "in use by another program"}
+	if j := m.runs(process.Started{PID: 1, Path: path}); j == nil || j.outcome != policy.OutcomeDetected || !strings.Contains(j.steps[0].Detail, "could not be read") {
+		t.Errorf("%+v", j)
+	}
+	m.policy.Software.Stall = policy.ActionBlock
+	if j := m.runs(process.Started{PID: 2, Path: path}); j == nil || j.outcome != policy.OutcomeEnded || len(m.taken) > 0 {
+		t.Errorf("%+v", j)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	m.stop.see(ctx, process.Started{PID: 3, Path: path})
+	if len(m.told) != 2 || len(m.ended) != 1 {
+		t.Errorf("an agent that stops judged what it had not read: %+v", m.told)
 	}
 }
 

@@ -34,6 +34,7 @@ func (a *agent) newProgramGate() programGate {
 	s := &windowsStopper{again: make(chan struct{}, 1), log: a.log, stop: programStop{
 		judge: a.guard.judgeProgram, tell: a.guard.onProgram, places: places, now: a.clock.now, end: enforce.EndProgram,
 		match: func(rule string) (policy.ProgramMatch, bool) { return matchOf(view(), rule) },
+		stall: func() policy.Action { return stallOf(view()) },
 		read:  binary.NewCache(binary.Read, places.Settled).Read,
 		take:  quarantine.Open(quarantineOf(a.config.State), privateRoom, a.clock.now).Take,
 	}}
@@ -73,7 +74,7 @@ func (s *windowsStopper) listen(ctx context.Context) {
 		words["PROGRAMFILES"] = s.stop.places.Programs[0]
 	}
 	for again := true; again; again = pause(ctx, lookAgain) {
-		if err := applog.Watch(ctx, words, s.said.see); err != nil {
+		if err := applog.Watch(ctx, words, func(e applog.Event) { s.said.see(ctx, e) }); err != nil {
 			s.log.Warn().Err(err).Msg("what applocker stops stays unknown")
 			s.rules.hear("what AppLocker stops stays unknown: " + err.Error())
 		}

@@ -184,6 +184,14 @@ func names(p *policy.Policy, hash string) bool {
 		slices.ContainsFunc(p.Software.Permits, func(t policy.Permit) bool { return slices.Contains(t.Match.Hash, hash) })
 }
 
+// stallOf is what p says of programs that cannot be judged in time.
+func stallOf(p *policy.Policy) policy.Action {
+	if p == nil || p.Software == nil {
+		return policy.ActionAllow
+	}
+	return p.Software.Stall
+}
+
 // matchOf gives what a rule of p describes.
 func matchOf(p *policy.Policy, rule string) (policy.ProgramMatch, bool) {
 	if p == nil || p.Software == nil {

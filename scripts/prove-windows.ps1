@@ -1,12 +1,12 @@
 ﻿<#
 Sekisho: what only a real Windows can show (docs/limits.md, "Platforms"). 実機の Windows でしか確かめられないことを確かめます。
 
-One PC, one USB stick with at least one file on it, ten minutes, PowerShell as Administrator:
-実機1台、ファイルの入った USB メモリ1本、10分、管理者の PowerShell で:
+One PC, one USB stick with at least one file on it, fifteen minutes, PowerShell as Administrator:
+実機1台、ファイルの入った USB メモリ1本、15分、管理者の PowerShell で:
 
     powershell -ExecutionPolicy Bypass -File prove-windows.ps1 -Agent .\sekisho-agent.exe
 
-It installs the agent with its gate shut, looks, and removes it again. Nothing stays changed; when the window was closed in the
+It sets rules for AppLocker for some minutes, installs the agent with its gate shut, looks, and removes all of it again. Nothing stays changed; when the window was closed in the
 middle, run it again with -Restore. The report names the computer's Windows and the stick's device id, no user and no file.
 途中で窓を閉じたときは -Restore を付けてもう一度実行してください。報告書には Windows の版と USB メモリの装置名だけが載ります。
 #>
@@ -30,10 +30,13 @@ $system32 = [Environment]::SystemDirectory
 $restrictions = 'SOFTWARE\Policies\Microsoft\Windows\DeviceInstall\Restrictions'
 $removable = 'SOFTWARE\Policies\Microsoft\Windows\RemovableStorageDevices\{53f5630d-b6bf-11d0-94f2-00a0c91efb8b}'
 $explorer = 'SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\Explorer'
+$srp = 'SOFTWARE\Policies\Microsoft\Windows\SrpV2'
+$programs = Join-Path $env:PUBLIC 'sekisho-proof-programs'   # what AppLocker is tried with; copies of Windows' own programs
 $keys = @(
     'HKLM\SOFTWARE\Policies\Microsoft\Windows\DeviceInstall',
     'HKLM\SOFTWARE\Policies\Microsoft\Windows\RemovableStorageDevices',
     'HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\Explorer',
+    'HKLM\SOFTWARE\Policies\Microsoft\Windows\SrpV2',
     'HKLM\SYSTEM\CurrentControlSet\Services\EventLog\Application\Sekisho',
     'HKLM\SYSTEM\CurrentControlSet\Services\sekisho-agent'
 )
@@ -222,8 +225,9 @@ function Remove-Everything {
     try {
         if (Test-Path -LiteralPath (Join-Path $safe 'saved')) { Restore-Registry }
     } catch { $left += "registry: $($_.Exception.Message)" }
+    try { if (Test-Path -LiteralPath (Join-Path $safe 'applocker')) { Update-Policies } } catch { $left += "applocker: $($_.Exception.Message)" }
     try { Enable-Noted } catch { $left += "device: $($_.Exception.Message)" }
-    foreach ($folder in @($data, $shared, $safe)) {
+    foreach ($folder in @($data, $shared, $programs, $safe)) {
         if (($folder -eq $safe) -and ($left.Count -gt 0)) { $left += "the exports are kept in $safe"; continue }
         try {
             if (Test-Path -LiteralPath $folder) { Remove-Item -LiteralPath $folder -Recurse -Force }
@@ -440,6 +444,150 @@ function Read-Yes([string]$Japanese, [string]$English) {
     return $null
 }
 
+# ---- AppLocker: does Windows understand and follow the rules that the agent makes? ------------------------------------------
+
+# Get-Rules is what the agent would tell AppLocker of a policy, as one document.
+function Get-Rules([string]$Undecided) {
+    $policy = '{"mode":"enforce","undecided":"' + $Undecided + '","stall":"allow","rules":[' +
+        '{"id":"proof-name","name":{"ja":"proof"},"match":{"kind":["file"],"name":["sekisho-proof-denied.exe"]},"action":"block"},' +
+        '{"id":"proof-path","name":{"ja":"proof"},"match":{"kind":["file"],"path":["' + (Join-Path $programs 'by-path').Replace('\', '\\') + '\\*"]},"action":"block"}]}'
+    $file = Join-Path $safe "software-$Undecided.json"
+    [System.IO.File]::WriteAllText($file, $policy, (New-Object System.Text.UTF8Encoding($false)))
+    $said = Invoke-Program $program @('applocker', '--policy', $file) 30
+    if ($said.Code -ne 0) { throw $said.All }
+    $xml = Join-Path $safe "applocker-$Undecided.xml"
+    [System.IO.File]::WriteAllText($xml, $said.Out, (New-Object System.Text.UTF8Encoding($false)))
+    return $xml
+}
+
+# Copy-Programs lays programs of Windows where a user could have put them.
+function Copy-Programs {
+    [void](New-Item -ItemType Directory -Path (Join-Path $programs 'by-path') -Force)
+    $where = Join-Path $system32 'where.exe'
+    foreach ($name in @('sekisho-proof-denied.exe', 'sekisho-proof-fine.exe', 'by-path\sekisho-proof-there.exe')) {
+        Copy-Item -LiteralPath $where -Destination (Join-Path $programs $name) -Force
+    }
+}
+
+function Get-Decision([string]$Xml, [string]$Path) {
+    return [string](Test-AppLockerPolicy -XmlPolicy $Xml -Path $Path -User 'Everyone').PolicyDecision
+}
+
+# Test-Decisions asks Windows' own tool what the rules would do; nothing is set.
+function Test-Decisions([string]$Undecided, [string]$Fine) {
+    $xml = Get-Rules $Undecided
+    $got = @{}
+    $got['denied'] = Get-Decision $xml (Join-Path $programs 'sekisho-proof-denied.exe')
+    $got['path'] = Get-Decision $xml (Join-Path $programs 'by-path\sekisho-proof-there.exe')
+    $got['fine'] = Get-Decision $xml (Join-Path $programs 'sekisho-proof-fine.exe')
+    $got['windows'] = Get-Decision $xml (Join-Path $system32 'notepad.exe')
+    $got['agent'] = Get-Decision $xml $program
+    $is = ($got['denied'] -eq 'Denied') -and ($got['path'] -eq 'Denied') -and ($got['fine'] -eq $Fine) -and ($got['windows'] -eq 'Allowed') -and ($got['agent'] -eq 'Allowed')
+    return (New-Finding $is (($got.Keys | Sort-Object | ForEach-Object { "$_=" + $got[$_] }) -join ' '))
+}
+
+# Test-Facts compares hash and signer of a signed program as the agent and as Windows write them.
+function Test-Facts([string]$What) {
+    $candidates = @((Join-Path ${env:ProgramFiles(x86)} 'Microsoft\Edge\Application\msedge.exe'), (Join-Path $env:ProgramFiles 'Windows Defender\MpCmdRun.exe'))
+    foreach ($file in $candidates) {
+        if (-not (Test-Path -LiteralPath $file)) { continue }
+        $theirs = Get-AppLockerFileInformation -Path $file
+        $said = Invoke-Program $program @('applocker', '--file', $file) 30
+        $ours = $said.Out | ConvertFrom-Json
+        if ($What -eq 'hash') { return (New-Finding ([string]$theirs.Hash -match $ours.Authenticode) "windows=$($theirs.Hash) agent=$($ours.Authenticode)") }
+        return (New-Finding ([string]$theirs.Publisher -like ($ours.Signer + '\*')) "windows=$($theirs.Publisher) agent=$($ours.Signer)")
+    }
+    return (New-Finding $null 'no signed program to compare with')
+}
+
+function Update-Policies { [void](Invoke-Program (Join-Path $system32 'gpupdate.exe') @('/target:computer', '/force', '/wait:60') 120) }
+
+# Set-Rules writes each rule under a key of its own, as the agent does.
+function Set-Rules([string]$Xml) {
+    Set-Content -LiteralPath (Join-Path $safe 'applocker') -Value 'yes' -Encoding ASCII
+    $document = New-Object System.Xml.XmlDocument
+    $document.Load($Xml)
+    foreach ($collection in $document.DocumentElement.ChildNodes) {
+        if ($collection.NodeType -ne 'Element') { continue }
+        $key = [Microsoft.Win32.Registry]::LocalMachine.CreateSubKey($srp + '\' + $collection.Type)
+        $key.SetValue('EnforcementMode', 1, [Microsoft.Win32.RegistryValueKind]::DWord)
+        foreach ($rule in $collection.ChildNodes) {
+            if ($rule.NodeType -ne 'Element') { continue }
+            $one = $key.CreateSubKey($rule.Id)
+            $one.SetValue('Value', $rule.OuterXml, [Microsoft.Win32.RegistryValueKind]::String)
+            $one.Close()
+        }
+        $key.Close()
+    }
+}
+
+# Test-Runs is 0 when a program can be started, else Windows' error number; 1260 is "blocked by policy".
+function Test-Runs([string]$Path) {
+    try {
+        $said = Invoke-Program $Path @('/?') 20
+        if ($said.Code -ge 0) { return 0 }
+        return 1
+    } catch {
+        $e = $_.Exception
+        while ($e.InnerException) { $e = $e.InnerException }
+        if ($e -is [System.ComponentModel.Win32Exception]) { return $e.NativeErrorCode }
+        return -1
+    }
+}
+
+function Get-AppLockerEvents([int]$Id, $Since) {
+    return , @(Get-WinEvent -FilterHashtable @{ LogName = 'Microsoft-Windows-AppLocker/EXE and DLL'; Id = $Id; StartTime = $Since } -ErrorAction SilentlyContinue)
+}
+
+# Test-Effect sets rules for some minutes, looks, and takes them away again.
+function Test-Effect {
+    $denied = Join-Path $programs 'sekisho-proof-denied.exe'
+    $fine = Join-Path $programs 'sekisho-proof-fine.exe'
+    $since = (Get-Date).AddSeconds(-1)
+    try {
+        Set-Rules (Get-Rules 'report')
+        Test-Line 'applocker-service' 'AppIDSvc を起動できる' 'AppIDSvc can be started' {
+            Start-Service -Name 'AppIDSvc'
+            New-Finding ((Get-Service -Name 'AppIDSvc').Status -eq 'Running') ''
+        }
+        Update-Policies
+        $applied = Wait-Until 120 { (Get-AppLockerEvents 8001 $since).Count -gt 0 }
+        Test-Line 'applocker-applied' 'AppLocker がレジストリの規則を取り込む(8001)' 'AppLocker takes the rules from the registry (8001)' { New-Finding ($null -ne $applied) "milliseconds=$applied" }
+        $stopped = Wait-Until 120 { (Test-Runs $denied) -eq 1260 }
+        Test-Line 'applocker-stops' '禁止したプログラムは起動しない' 'A forbidden program does not start' { New-Finding ($null -ne $stopped) "milliseconds=$stopped code=$(Test-Runs $denied)" }
+        Test-Line 'applocker-event' '止めたことがログに残る(8004)' 'What was stopped is in the log (8004)' {
+            $found = Get-AppLockerEvents 8004 $since
+            if ($found.Count -eq 0) { return (New-Finding $false 'no event 8004') }
+            New-Finding ($found[0].ToXml() -match 'sekisho-proof-denied') ('events=' + $found.Count)
+        }
+        Test-Line 'applocker-others' 'ほかのプログラムとスタート メニューは動く' 'Other programs and packaged apps go on' {
+            New-Finding (((Test-Runs $fine) -eq 0) -and ((Get-AppLockerEvents 8027 $since).Count -eq 0)) "fine=$(Test-Runs $fine)"
+        }
+    } finally {
+        [Microsoft.Win32.Registry]::LocalMachine.DeleteSubKeyTree($srp, $false)
+        Update-Policies
+    }
+    $free = Wait-Until 120 { (Test-Runs $denied) -eq 0 }
+    Test-Line 'applocker-undone' '規則を消すと、また起動する' 'Without the rules it starts again' { New-Finding ($null -ne $free) "milliseconds=$free" }
+}
+
+function Test-AppLocker {
+    if (-not (Get-Command -Name Test-AppLockerPolicy -ErrorAction SilentlyContinue)) {
+        Add-Result 'applocker' 'unknown' 'この Windows には AppLocker の道具がない' 'This Windows has no tools for AppLocker' ''
+        return
+    }
+    Copy-Programs
+    Test-Line 'applocker-form' '規則の形を Windows が読める(載っていないものは許可)' 'Windows reads the rules (what no rule names goes on)' { Test-Decisions 'report' 'Allowed' }
+    Test-Line 'applocker-closed' '規則の形を Windows が読める(載っていないものは禁止)' 'Windows reads the rules (what no rule names is stopped)' { Test-Decisions 'block' 'DeniedByDefault' }
+    Test-Line 'applocker-hash' 'AppLocker のハッシュと一致する' 'The hash is AppLocker''s' { Test-Facts 'hash' }
+    Test-Line 'applocker-publisher' '署名者の書き方が AppLocker と一致する' 'The signer is written as AppLocker does' { Test-Facts 'publisher' }
+    if (Test-Path -LiteralPath ('HKLM:\' + $srp)) {
+        Add-Result 'applocker-applied' 'unknown' 'AppLocker はこの PC で設定済み' 'AppLocker is configured here already: not tried' ''
+        return
+    }
+    Test-Effect
+}
+
 # ---- the story -----------------------------------------------------------------------------------------------------------
 
 function Install-Agent {
@@ -562,6 +710,7 @@ try {
     Add-Type -TypeDefinition $opener
     Add-Result 'before' $(if ((Get-Opens ('\\.\' + $stick.Letter + ':')) -eq 0) { 'proved' } else { 'unknown' }) '確認の前は開ける' 'Before, the volume opens' ''
     Test-Line 'notify' 'Windows が装置の変化を知らせる' 'Windows tells of devices' { Test-Notifications }
+    Test-AppLocker
     Install-Agent
     Test-Story $stick
     Test-Replug $stick

@@ -127,7 +127,7 @@ func theRules() *policy.Policy {
 
 func TestAProcessKilledWhileRulesAreWrittenIsUndoneByTheNext(t *testing.T) {
 	for _, what := range []string{"rules", "no rules"} {
-		for after := 0; ; after += 15 {
+		for after := 0; ; after += 25 {
 			wipe(sandboxKey)
 			t.Cleanup(func() { wipe(sandboxKey) })
 			r := sandbox{}

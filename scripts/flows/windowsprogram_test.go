@@ -148,7 +148,7 @@ func TestAForbiddenProgramIsEndedAndQuarantinedByAConsolesPolicy(t *testing.T) {
 	w.arrives(c)
 	raw, err := os.ReadFile(program("idler.exe"))
 	must(t, err)
-	facts := binary.Read(program("idler.exe"))
+	facts := binary.Read(t.Context(), program("idler.exe"))
 	evil := w.puts(raw, `C:\users\taro\ダウンロード\悪い 道具.exe`)
 	renamed := w.puts(raw, `C:\ProgramData\notepad.exe`)
 	signed := w.puts(signs(t, append([]byte(nil), raw...)), `C:\users\taro\signed.exe`)

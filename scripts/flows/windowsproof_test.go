@@ -5,6 +5,7 @@ package flows
 import (
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -14,6 +15,7 @@ func TestWhatTheProofScriptDependsOn(t *testing.T) {
 	w := newWindows(t)
 	w.modern()
 	before := w.registry()
+	w.tellsOfAppLocker()
 	must(t, os.MkdirAll(w.path(`C:\ProgramData\Sekisho\gate`), 0o755))
 	must(t, os.WriteFile(w.path(`C:\ProgramData\Sekisho\gate\shut`), nil, 0o600))
 	w.agentDoes("install")
@@ -29,4 +31,20 @@ func TestWhatTheProofScriptDependsOn(t *testing.T) {
 	w.agentDoes("uninstall", "--purge")
 	w.sameRegistry(before)
 	w.nothingLeft()
+}
+
+// tellsOfAppLocker asks for rules and for what is known of a file, as the script does.
+func (w *windows) tellsOfAppLocker() {
+	w.Helper()
+	must(w.T, os.WriteFile(w.path(`C:\software.json`), []byte(`{"mode":"enforce","undecided":"block","stall":"allow","rules":[{"id":"proof-path","name":{"ja":"proof"},`+
+		`"match":{"kind":["file"],"path":["C:\\Users\\Public\\sekisho-proof-programs\\by-path\\*"]},"action":"block"}]}`), 0o600))
+	if out := w.agentDoes("applocker", "--policy", `C:\software.json`); !strings.Contains(out, `Path="C:\Users\Public\sekisho-proof-programs\by-path\*"`) ||
+		!strings.Contains(out, `<RuleCollection Type="Appx" EnforcementMode="Enabled">`) {
+		w.Errorf("applocker says %q", out)
+	}
+	facts := w.agentDoes("applocker", "--file", agentFolder+`\sekisho-agent.exe`)
+	var f struct{ Hash, Authenticode, Signer string }
+	if err := json.Unmarshal([]byte(facts), &f); err != nil || len(f.Hash) != 64 || len(f.Authenticode) != 64 || f.Hash == f.Authenticode || f.Signer != "" {
+		w.Errorf("applocker --file says %q: %v", facts, err)
+	}
 }

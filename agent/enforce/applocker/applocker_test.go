@@ -2,6 +2,7 @@ package applocker
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"reflect"
 	"slices"
 	"strings"
@@ -235,5 +236,36 @@ func TestEveryWrittenCollectionIsOneOfAll(t *testing.T) {
 		if !slices.Contains(Collections(), c) {
 			t.Errorf("%s", c)
 		}
+	}
+}
+
+func TestTheWholePolicyIsOneDocument(t *testing.T) {
+	p := from(t, with(policy.ActionBlock, block("b", policy.ProgramMatch{Name: []string{"a.exe"}})))
+	d := xml.NewDecoder(strings.NewReader(p.Document()))
+	var whole struct {
+		XMLName     xml.Name `xml:"AppLockerPolicy"`
+		Version     string   `xml:"Version,attr"`
+		Collections []struct {
+			Type  string `xml:"Type,attr"`
+			Mode  string `xml:"EnforcementMode,attr"`
+			Rules []node `xml:",any"`
+		} `xml:"RuleCollection"`
+	}
+	if err := d.Decode(&whole); err != nil || whole.Version != "1" || len(whole.Collections) != len(Written()) {
+		t.Fatalf("%+v %v", whole, err)
+	}
+	rules := 0
+	for _, c := range whole.Collections {
+		if c.Mode != "Enabled" || len(c.Rules) == 0 {
+			t.Errorf("%+v", c)
+		}
+		rules += len(c.Rules)
+	}
+	if rules != len(p.Rules) {
+		t.Errorf("%d of %d rules are in it", rules, len(p.Rules))
+	}
+	p.Enforce = false
+	if !strings.Contains(p.Document(), `EnforcementMode="AuditOnly"`) {
+		t.Error("it would stop something")
 	}
 }

@@ -3,6 +3,7 @@
 package binary
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -31,8 +32,8 @@ type Facts struct {
 // MaxSize bounds what is read of one file.
 const MaxSize = 2 << 30
 
-// Read looks at one file. It is opened once: all facts are of the same bytes.
-func Read(path string) Facts {
+// Read looks at one file. It is opened once: all facts are of the same bytes. When ctx ends a big file is left half read.
+func Read(ctx context.Context, path string) Facts {
 	out := Facts{Path: path}
 	f, err := os.Open(path)
 	if err != nil {
@@ -40,13 +41,13 @@ func Read(path string) Facts {
 		return out
 	}
 	defer f.Close()
-	if err := out.read(f); err != nil {
+	if err := out.read(ctx, f); err != nil {
 		out.Fault = cut(err.Error())
 	}
 	return out
 }
 
-func (f *Facts) read(file *os.File) error {
+func (f *Facts) read(ctx context.Context, file *os.File) error {
 	info, err := file.Stat()
 	if err != nil {
 		return err
@@ -59,27 +60,40 @@ func (f *Facts) read(file *os.File) error {
 		return fmt.Errorf("%d bytes are too many to read", f.Size)
 	}
 	f.Path = finalPath(file, f.Path)
-	if f.Hash, err = hashOf(io.NewSectionReader(file, 0, f.Size)); err != nil {
+	if f.Hash, err = hashOf(io.NewSectionReader(patient{ctx, file}, 0, f.Size)); err != nil {
 		return err
 	}
 	f.Publisher, f.Version = selfSaid(f.Path)
-	f.signature(file)
-	return nil
+	f.signature(ctx, file)
+	return ctx.Err()
 }
 
 // signature leaves the fields empty where there is none, or none that can be read.
-func (f *Facts) signature(file *os.File) {
+func (f *Facts) signature(ctx context.Context, file *os.File) {
 	p, err := readPE(file, f.Size)
 	if err != nil {
 		return
 	}
-	if f.Authenticode, err = p.authenticode(file, f.Size); err != nil {
+	if f.Authenticode, err = p.authenticode(patient{ctx, file}, f.Size); err != nil {
 		f.Authenticode = ""
 	}
 	name, err := signerOf(p.signature)
 	if err == nil && trusted(f.Path, file) {
 		f.Signer = name
 	}
+}
+
+// patient reads until it is told to stop.
+type patient struct {
+	ctx context.Context
+	io.ReaderAt
+}
+
+func (p patient) ReadAt(b []byte, at int64) (int, error) {
+	if err := p.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return p.ReaderAt.ReadAt(b, at)
 }
 
 func hashOf(r io.Reader) (string, error) {

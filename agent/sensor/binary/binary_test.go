@@ -2,6 +2,7 @@ package binary
 
 import (
 	"bytes"
+	"context"
 	"crypto/x509/pkix"
 	"encoding/binary"
 	"os"
@@ -46,7 +47,7 @@ func TestASignedProgramIsNamedByWhatItsSignatureIsMadeOver(t *testing.T) {
 }
 
 func TestAFileIsReadWhole(t *testing.T) {
-	f := Read(filepath.Join("testdata", "signed.dll"))
+	f := Read(t.Context(), filepath.Join("testdata", "signed.dll"))
 	if f.Fault != "" || len(f.Hash) != 64 || !strings.EqualFold(f.Authenticode, signedHash) || f.Size == 0 {
 		t.Errorf("%+v", f)
 	}
@@ -54,13 +55,13 @@ func TestAFileIsReadWhole(t *testing.T) {
 	if err := os.WriteFile(plain, []byte("@echo off\r\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if f := Read(plain); f.Fault != "" || len(f.Hash) != 64 || f.Authenticode != "" || f.Signer != "" {
+	if f := Read(t.Context(), plain); f.Fault != "" || len(f.Hash) != 64 || f.Authenticode != "" || f.Signer != "" {
 		t.Errorf("%+v", f)
 	}
-	if f := Read(filepath.Join(t.TempDir(), "none")); f.Fault == "" || f.Hash != "" {
+	if f := Read(t.Context(), filepath.Join(t.TempDir(), "none")); f.Fault == "" || f.Hash != "" {
 		t.Errorf("%+v", f)
 	}
-	if f := Read(t.TempDir()); f.Fault == "" {
+	if f := Read(t.Context(), t.TempDir()); f.Fault == "" {
 		t.Errorf("a folder: %+v", f)
 	}
 }
@@ -109,4 +110,12 @@ func FuzzAnySignatureIsReadWithoutHarm(f *testing.F) {
 			t.Errorf("%q %q", hash, name)
 		}
 	})
+}
+
+func TestWhoIsToldToStopReadsNoFurther(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if f := Read(ctx, filepath.Join("testdata", "signed.dll")); f.Fault == "" || f.Hash != "" {
+		t.Errorf("%+v", f)
+	}
 }

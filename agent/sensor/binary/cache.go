@@ -1,6 +1,7 @@
 package binary
 
 import (
+	"context"
 	"os"
 	"sync"
 	"time"
@@ -9,7 +10,7 @@ import (
 // Cache remembers what was read of files where only administrators write: elsewhere size and time of a file are what its owner
 // says they are. Anybody may ask it.
 type Cache struct {
-	read    func(string) Facts
+	read    func(context.Context, string) Facts
 	settled func(path string) bool
 
 	mu   sync.Mutex
@@ -26,15 +27,15 @@ type sight struct {
 const maxCached = 4096
 
 // NewCache reads through read; settled says where only administrators write.
-func NewCache(read func(string) Facts, settled func(path string) bool) *Cache {
+func NewCache(read func(context.Context, string) Facts, settled func(path string) bool) *Cache {
 	return &Cache{read: read, settled: settled, have: map[sight]Facts{}}
 }
 
 // Read gives what is known of a file. What could not be read is read again the next time.
-func (c *Cache) Read(path string) Facts {
+func (c *Cache) Read(ctx context.Context, path string) Facts {
 	info, err := os.Stat(path)
 	if err != nil || !c.settled(path) {
-		return c.read(path)
+		return c.read(ctx, path)
 	}
 	key := sight{path, info.Size(), info.ModTime()}
 	c.mu.Lock()
@@ -43,7 +44,7 @@ func (c *Cache) Read(path string) Facts {
 	if ok {
 		return f
 	}
-	if f = c.read(path); f.Fault == "" && f.Size == key.size {
+	if f = c.read(ctx, path); f.Fault == "" && f.Size == key.size {
 		c.keep(key, f)
 	}
 	return f

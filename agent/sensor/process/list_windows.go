@@ -33,7 +33,8 @@ func describe(e entry) (Started, bool) {
 		return Started{}, false
 	}
 	defer windows.CloseHandle(h)
-	s := Started{PID: e.pid, Path: Image(h), Began: Began(h), User: user(h)}
+	s := Started{PID: e.pid, Path: Image(h), Began: Began(h)}
+	s.User, s.System = user(h)
 	if s.Path == "" || s.Began.IsZero() {
 		return s, false
 	}
@@ -73,19 +74,20 @@ func parent(pid uint32, before time.Time) string {
 	return Image(h)
 }
 
-func user(h windows.Handle) string {
+func user(h windows.Handle) (name string, system bool) {
 	var t windows.Token
 	if windows.OpenProcessToken(h, windows.TOKEN_QUERY, &t) != nil {
-		return ""
+		return "", true
 	}
 	defer t.Close()
 	u, err := t.GetTokenUser()
 	if err != nil {
-		return ""
+		return "", true
 	}
+	sid := u.User.Sid.String()
 	name, domain, _, err := u.User.Sid.LookupAccount("")
 	if err != nil {
-		return u.User.Sid.String()
+		return sid, ofSystem(sid)
 	}
-	return domain + `\` + name
+	return domain + `\` + name, ofSystem(sid)
 }

@@ -59,3 +59,13 @@ func below(path, dir string) (string, bool) {
 	}
 	return strings.CutPrefix(strings.ToLower(path), strings.ToLower(strings.TrimRight(dir, `\`))+`\`)
 }
+
+// ofSystem says whether an account is one of Windows' own: LocalSystem, the service accounts, services' and window managers' own ones
+// (https://learn.microsoft.com/windows-server/identity/ad-ds/manage/understand-security-identifiers).
+func ofSystem(sid string) bool {
+	switch sid {
+	case "", "S-1-5-18", "S-1-5-19", "S-1-5-20":
+		return true
+	}
+	return slices.ContainsFunc([]string{"S-1-5-80-", "S-1-5-90-", "S-1-5-96-"}, func(p string) bool { return strings.HasPrefix(sid, p) })
+}

@@ -16,6 +16,7 @@ type Started struct {
 	Began  time.Time
 	Parent string // path of the program that started it, when that still runs
 	User   string // DOMAIN\name whose it is; "" unknown
+	System bool   // it runs for Windows itself, or nobody may look whose it is
 	Before bool   // it ran already when it was looked for the first time, or looked for anew
 }
 

@@ -39,3 +39,12 @@ func TestWindowsOwnFilesAreSparedAndWhereUsersWriteIsNot(t *testing.T) {
 		t.Error("places are mixed up")
 	}
 }
+
+func TestWindowsOwnAccountsAreKnown(t *testing.T) {
+	for sid, want := range map[string]bool{"": true, "S-1-5-18": true, "S-1-5-19": true, "S-1-5-20": true, "S-1-5-80-1-2": true, "S-1-5-90-0-1": true,
+		"S-1-5-96-0-0": true, "S-1-5-21-1-2-3-1001": false, "S-1-5-180": false, "S-1-5-32-544": false} {
+		if got := ofSystem(sid); got != want {
+			t.Errorf("%q: %v", sid, got)
+		}
+	}
+}
