@@ -16,6 +16,7 @@ type netState struct {
 	links      []link
 	routes     []route
 	neighbours []neighbour
+	ssids      map[int]string // of wireless links, by index
 }
 
 // link is one interface.
@@ -66,7 +67,7 @@ func (e *Eyes) linuxNetwork(n netState, err error) []policy.Reading {
 	facts := []string{policy.FactCards, policy.FactWifi, policy.FactTethers, policy.FactModems, policy.FactVPNs, policy.FactRoutes, policy.FactGateways}
 	sorted := map[string][]string{}
 	if err == nil {
-		sorted, err = e.sortLinks(n.links)
+		sorted, err = e.sortLinks(n.links, n.ssids)
 	}
 	if err != nil {
 		var out []policy.Reading
@@ -82,8 +83,9 @@ func (e *Eyes) linuxNetwork(n netState, err error) []policy.Reading {
 	}
 }
 
-// sortLinks gives those that have a link, by what they are. Cards that are one bond count as one.
-func (e *Eyes) sortLinks(links []link) (map[string][]string, error) {
+// sortLinks gives those that have a link, by what they are. Cards that are one bond count as one. A wireless link is called by
+// its network; one whose network the kernel does not name, by itself.
+func (e *Eyes) sortLinks(links []link, ssids map[int]string) (map[string][]string, error) {
 	out, bonds := map[string][]string{}, map[int]bool{}
 	for _, l := range links {
 		if l.hardware == hardwareLoopback || !l.carrier {
@@ -98,6 +100,10 @@ func (e *Eyes) sortLinks(links []link) (map[string][]string, error) {
 				continue
 			}
 			bonds[m.index] = true
+		}
+		if name := ssids[l.index]; what == isWifi && name != "" {
+			out[what] = append(out[what], name)
+			continue
 		}
 		if what != isVirtual {
 			out[what] = append(out[what], strings.Join(strings.Fields(l.name+" "+driver+" "+l.mac), " "))

@@ -51,6 +51,11 @@ func TestEveryOtherWayOutIsNamed(t *testing.T) {
 			m.write("sys/class/net/wlp1/uevent", "DEVTYPE=wlan\n")
 			n.links = append(n.links, link{index: 9, name: "wlp1", hardware: 1, mac: "02:00:00:00:00:02", carrier: true})
 		}, policy.FactWifi, "wlp1 02:00:00:00:00:02"},
+		"wireless in a network": {func(m machine, n *netState) {
+			m.write("sys/class/net/wlp1/uevent", "DEVTYPE=wlan\n")
+			n.links = append(n.links, link{index: 9, name: "wlp1", hardware: 1, mac: "02:00:00:00:00:02", carrier: true})
+			n.ssids = map[int]string{9: "cafe-free"}
+		}, policy.FactWifi, "cafe-free"},
 		"a telephone": {func(m machine, n *netState) {
 			m.link("sys/class/net/usb0/device/driver", "../../drivers/rndis_host")
 			n.links = append(n.links, link{index: 9, name: "usb0", hardware: 1, carrier: true})

@@ -2,6 +2,7 @@ package health
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -109,6 +110,41 @@ func TestAFirewallIsRulesAndNotAUnit(t *testing.T) {
 	}
 }
 
+func answer80211(kind uint16, attrs ...[]byte) []byte {
+	body := make([]byte, headerSize+genHeader)
+	for _, a := range attrs {
+		for body = append(body, a...); len(body)%4 != 0; {
+			body = append(body, 0)
+		}
+	}
+	binary.NativeEndian.PutUint32(body, uint32(len(body)))
+	binary.NativeEndian.PutUint16(body[4:], kind)
+	return body
+}
+
+func attr(kind uint16, value ...byte) []byte {
+	b := binary.NativeEndian.AppendUint16(nil, uint16(4+len(value)))
+	return append(binary.NativeEndian.AppendUint16(b, kind), value...)
+}
+
+func TestWirelessNetworksAreNamed(t *testing.T) {
+	id, err := familyID(answer80211(genControl, attr(genFamilyID, binary.NativeEndian.AppendUint16(nil, 33)...)))
+	if err != nil || id != 33 {
+		t.Fatal(id, err)
+	}
+	names := map[int]string{}
+	index := func(n uint32) []byte { return attr(wifiIndex, binary.NativeEndian.AppendUint32(nil, n)...) }
+	b := answer80211(33, index(4), attr(wifiName, []byte("庁内無線")...))
+	b = append(b, answer80211(33, index(5), attr(wifiName, 0, 0xff))...)
+	b = append(b, answer80211(33, index(6))...)
+	if err := networkNames(33, b, names); err != nil || names[4] != "庁内無線" || names[5] != "0x00ff" || len(names) != 2 {
+		t.Errorf("%v %v", names, err)
+	}
+	if q := genQuestion(33, flagDump, wifiGetInterface, 0, nil); len(q) != 20 || q[4] != 33 || q[16] != wifiGetInterface {
+		t.Errorf("%v", q)
+	}
+}
+
 func FuzzLists(f *testing.F) {
 	f.Add([]byte(debStatus))
 	f.Add([]byte("\x04\x22\x4d\x18\x40\x40\xc0\x05\x00\x00\x80hello\x00\x00\x00\x00"))
@@ -126,5 +162,7 @@ func FuzzLists(f *testing.F) {
 		parseWtmp(b, map[string]time.Time{})
 		var n netState
 		_ = messages(b, n.take)
+		_, _ = familyID(b)
+		_ = networkNames(33, b, map[int]string{})
 	})
 }

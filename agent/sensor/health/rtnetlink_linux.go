@@ -25,7 +25,9 @@ func readNet() (netState, error) {
 			return n, err
 		}
 	}
-	return n, nil
+	var err error
+	n.ssids, err = readSSIDs()
+	return n, err
 }
 
 // What is listened to (include/uapi/linux/rtnetlink.h, RTMGRP_…).
@@ -51,15 +53,25 @@ func (e *Eyes) Changes(ctx context.Context) (<-chan struct{}, error) {
 	return out, nil
 }
 
-// pulse rings for whatever comes; what was lost rings too, since the truth is asked for anew.
+// pulse rings for whatever comes, once for all that comes within a while; what was lost rings too, since the truth is asked
+// for anew.
 func pulse(file *os.File, out chan<- struct{}) {
 	defer close(out)
 	buf := make([]byte, 64<<10)
 	for {
+		if err := file.SetReadDeadline(time.Time{}); err != nil {
+			return
+		}
 		if _, err := file.Read(buf); err != nil && !errors.Is(err, unix.ENOBUFS) {
 			return
 		}
-		time.Sleep(flapping)
+		if err := file.SetReadDeadline(time.Now().Add(flapping)); err != nil {
+			return
+		}
+		for more := true; more; {
+			_, err := file.Read(buf)
+			more = err == nil || errors.Is(err, unix.ENOBUFS)
+		}
 		select {
 		case out <- struct{}{}:
 		default:

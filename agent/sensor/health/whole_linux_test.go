@@ -2,6 +2,7 @@ package health
 
 import (
 	"testing"
+	"time"
 
 	"sekisho/internal/policy"
 )
@@ -13,7 +14,7 @@ func judge(t *testing.T, e *Eyes) []policy.CheckResult {
 	for i := range p.Health.Checks {
 		p.Health.Checks[i].Off = false
 	}
-	s := &policy.Survey{OS: "linux"}
+	s := &policy.Survey{OS: "linux", Up: 24 * time.Hour}
 	for _, area := range Areas() {
 		s.Readings = append(s.Readings, e.Look(t.Context(), area, p.Health.Probes)...)
 	}
