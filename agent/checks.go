@@ -25,6 +25,8 @@ const (
 	failingAgain = 50 * time.Second // while something fails
 	judgeAt      = time.Minute      // stages and waivers change with the time alone
 	lookBound    = 2 * time.Minute  // after that an area counts as not read
+
+	untilGuarded = 500 * time.Millisecond // between two looks for the first policy
 )
 
 // checkupOptions is what a checkup is given.
@@ -50,6 +52,7 @@ type checkup struct {
 	readings map[string][]policy.Reading
 	due      map[string]time.Time // of the next look
 	busy     map[string]time.Time // a look is under way since
+	early    bool                 // there is no policy yet
 	hung     map[string]bool      // it takes too long, and counts as not read
 
 	mu    sync.Mutex
@@ -133,6 +136,9 @@ func jitter(d time.Duration) time.Duration {
 }
 
 func (c *checkup) wait() time.Duration {
+	if c.early {
+		return untilGuarded
+	}
 	wait := judgeAt
 	for area, at := range c.due {
 		if c.busy[area].IsZero() {
@@ -145,7 +151,11 @@ func (c *checkup) wait() time.Duration {
 // start begins the looks that are due, each area beside the others: one that hangs holds nobody up.
 func (c *checkup) start(ctx context.Context) {
 	p := c.Policy()
-	if p == nil || p.Health == nil {
+	c.early = p == nil // the guard has not begun
+	switch {
+	case c.early:
+		return
+	case p.Health == nil:
 		c.rest()
 		return
 	}

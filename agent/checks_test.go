@@ -63,6 +63,12 @@ func (p *checked) set(on bool) {
 	p.mu.Unlock()
 }
 
+func (p *checked) govern(to *policy.Policy) {
+	p.mu.Lock()
+	p.policy = to
+	p.mu.Unlock()
+}
+
 // start begins a checkup the way an agent does.
 func (p *checked) start() {
 	notes, err := openCheckNotes(p.dir, time.Now, nil)
@@ -71,7 +77,7 @@ func (p *checked) start() {
 	}
 	p.checkup = newCheckup(checkupOptions{
 		Look:   map[string]func(context.Context, []policy.Probe) []policy.Reading{policy.AreaSettings: p.look},
-		Policy: func() *policy.Policy { return p.policy }, Now: time.Now, Doubted: func() bool { return false },
+		Policy: func() *policy.Policy { p.mu.Lock(); defer p.mu.Unlock(); return p.policy }, Now: time.Now, Doubted: func() bool { return false },
 		Up: func() time.Duration { return 24 * time.Hour }, Notes: notes, Log: zerolog.Nop(),
 		Changed: func(r policy.CheckResult, tell bool) {
 			p.changes = append(p.changes, r)
@@ -143,6 +149,30 @@ func TestTheBeginningOfAFailureOutlivesTheAgent(t *testing.T) {
 	})
 }
 
+func TestWhatIsKeptIsNotForgottenBeforeThereIsAPolicy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		p.set(false)
+		p.start()
+		since := p.firewall().Since
+		p.stop()
+		with := p.policy
+		time.Sleep(time.Hour)
+		p.govern(nil)
+		p.start()
+		defer func() { p.stop() }()
+		time.Sleep(time.Second)
+		if r := p.firewall(); !r.Since.Equal(since) {
+			t.Errorf("%+v", r)
+		}
+		p.govern(with)
+		time.Sleep(2 * time.Second)
+		if r := p.firewall(); !r.Since.Equal(since) || p.looks != 2 {
+			t.Errorf("%+v after %d looks", r, p.looks)
+		}
+	})
+}
+
 func TestALookThatHangsCannotBeConfirmedAndTheCheckupGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient(t)
@@ -174,14 +204,14 @@ func TestWithoutChecksNothingIsLookedAtAndNothingIsShown(t *testing.T) {
 		with := p.policy
 		without := *with
 		without.Health = nil
-		p.policy = &without
+		p.govern(&without)
 		p.checkup.again()
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if len(p.checkup.results()) != 0 || len(p.items) != 0 || p.looks > before+1 {
 			t.Errorf("%+v after %d looks", p.checkup.results(), p.looks-before)
 		}
-		p.policy = with
+		p.govern(with)
 		p.checkup.again()
 		if r := p.firewall(); r.Result != policy.ResultPass {
 			t.Errorf("%+v", r)
