@@ -21,6 +21,7 @@ const usage = `bench: measures Sekisho
   bench NAME [flags]
 
   outbox      the terminal's journal: records a second appended
+  checks      a round of the terminal's checks on this machine: processor, memory, bytes
   ingest      the console: records a second stored, lost and doubled when it is killed
   inventory   2,000 packages looked at, against dpkg-query; what one install costs on the wire
   idle        the console with a thousand terminals connected
@@ -56,7 +57,7 @@ type benchmark struct {
 
 func benchmarks() []benchmark {
 	return []benchmark{
-		{"outbox", outboxFigures}, {"inventory", inventoryFigures}, {"ingest", ingestFigures}, {"idle", idleFigures},
+		{"outbox", outboxFigures}, {"inventory", inventoryFigures}, {"checks", checksFigures}, {"ingest", ingestFigures}, {"idle", idleFigures},
 		{"gate", gateFigures}, {"decision", decisionFigures}, {"grant", grantFigures}, {"footprint", footprintFigures},
 	}
 }
