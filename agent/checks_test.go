@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sekisho/agent/local"
+	"sekisho/console/store"
 	"sekisho/internal/policy"
 	"sekisho/internal/wire"
 )
@@ -344,5 +345,45 @@ func TestASheetHoldsOneLineForEachCheck(t *testing.T) {
 	var r policy.CheckResult
 	if len(items) != 1 || items[0].ID != "network.vpn" || json.Unmarshal(items[0].Body, &r) != nil || r.Result != policy.ResultPass {
 		t.Errorf("%+v", items)
+	}
+}
+
+// TestATerminalIsCheckedByItsConsolesPolicy runs the real wiring on this very machine, whatever there is to be found on it.
+func TestATerminalIsCheckedByItsConsolesPolicy(t *testing.T) {
+	o := newOffice(t)
+	o.health = policy.DefaultHealth()
+	o.open()
+	c := o.invite(t.TempDir())
+	ask, stop := atWork(t, c)
+	wanted := 0
+	for _, k := range o.health.Checks {
+		if !k.Off {
+			wanted++
+		}
+	}
+	until(t, "every check has a result", func() bool { return len(ask().Checks) == wanted })
+	failing := map[string]bool{}
+	for _, r := range ask().Checks {
+		if r.Result == policy.ResultUnknown && r.Code == "" {
+			t.Errorf("no reason: %+v", r)
+		}
+		if r.Result == policy.ResultFail {
+			failing[r.Check] = true
+		}
+	}
+	until(t, "the console hears of what fails", func() bool {
+		events, err := o.db.Events(t.Context(), store.EventFilter{Limit: 500})
+		mustDo(t, err)
+		heard := map[string]bool{}
+		for _, e := range events {
+			if e.Record.Kind == wire.RecordCheck {
+				heard[e.Record.Check.Check] = true
+			}
+		}
+		return len(heard) >= len(failing)
+	})
+	stop()
+	if n, err := openCheckNotes(c.State, time.Now, nil); err != nil || len(n.results()) != wanted {
+		t.Errorf("%d results are kept: %v", len(n.results()), err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -30,6 +31,8 @@ type office struct {
 	addr string
 	key  ed25519.PrivateKey
 	dir  string
+
+	health *policy.Health // what terminals are checked for; nil is nothing
 }
 
 func newOffice(t *testing.T) *office {
@@ -72,6 +75,10 @@ func (o *office) open() {
 func (o *office) Document(_ context.Context, terminal string, _ int) ([]byte, int64, error) {
 	p := policy.Builtin(policy.ModeAudit)
 	p.Terminal, p.Revision = terminal, 1
+	if o.health != nil {
+		p.Health = o.health
+		maps.Copy(p.Clauses, policy.HealthClauses())
+	}
 	body, err := json.Marshal(p)
 	return body, 1, err
 }

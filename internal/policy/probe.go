@@ -83,7 +83,7 @@ type Form struct {
 func Commands() []string {
 	return []string{
 		"mdatp-health", "ds-agent-status", "ds-agent-components", "eset-modules", "eset-licence", "kesl-info", "isecav-version",
-		"falcon-state", "sentinel-version", "sentinel-status", "sophos-update", "clamav-freshclam",
+		"falcon-state", "sentinel-version", "sentinel-status", "sophos-update",
 		"bitdefender-version", "bitdefender-update", "kescli-definitions", "cytool-info",
 	}
 }

@@ -148,3 +148,43 @@ func TestAPatternOfManyFilesIsBounded(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestAProductThatNoReleaseKnowsIsAddedAsData(t *testing.T) {
+	probe := policy.Probe{ID: "lan-guard", Product: "庁内ウイルス対策", OS: "linux",
+		Detect: []policy.Place{{Kind: policy.PlaceExists, Path: "/opt/lanav/bin/guard"}},
+		Facts: []policy.ProbeFact{
+			{Fact: policy.FactRunning, Place: []policy.Place{{Kind: policy.PlaceProcess, Value: "guard"}}, Form: policy.Form{Type: policy.TypeBool}},
+			{Fact: policy.FactRealtime, Place: []policy.Place{{Kind: policy.PlaceFile, Path: "/etc/lanav.conf", Match: `常駐監視=(\S+)`}}, Form: policy.Form{Type: policy.TypeBool, True: []string{"有効"}, False: []string{"無効"}}},
+			{Fact: policy.FactPatternDate, Place: []policy.Place{{Kind: policy.PlaceFile, Path: "/opt/lanav/*/version.txt", Match: `パターン: (\S+)`}}, Form: policy.Form{Type: policy.TypeTime, Date: policy.DateReiwa, Zone: "+09:00"}},
+		}}
+	if problems := probe.Validate(); len(problems) > 0 {
+		t.Fatalf("%+v", problems)
+	}
+	m := newMachine(t).write("opt/lanav/bin/guard", "").link("proc/7/exe", "/opt/lanav/bin/guard").write("etc/lanav.conf", "常駐監視=有効\n").
+		write("opt/lanav/a/version.txt", "パターン: 令和8年11月20日\n").write("opt/lanav/b/version.txt", "パターン: 令和8年11月25日\n")
+	p := policy.Builtin(policy.ModeAudit)
+	p.Health = policy.DefaultHealth()
+	p.Health.Probes = append(p.Health.Probes, probe)
+	judged := func(check string) policy.CheckResult {
+		s := &policy.Survey{OS: "linux", Up: 24 * time.Hour, Readings: m.eyes().Look(t.Context(), policy.AreaAntivirus, p.Health.Probes)}
+		for _, r := range policy.Judge(p, s, nil, noon) {
+			if r.Check == check {
+				return r
+			}
+		}
+		return policy.CheckResult{}
+	}
+	for _, check := range []string{"antivirus.present", "antivirus.realtime", "antivirus.patterns", "antivirus.source"} {
+		if r := judged(check); r.Result != policy.ResultPass || r.Product != "庁内ウイルス対策" {
+			t.Errorf("%+v", r)
+		}
+	}
+	m.write("etc/lanav.conf", "常駐監視=無効\n")
+	if r := judged("antivirus.realtime"); r.Result != policy.ResultFail || r.Value != "無効" {
+		t.Errorf("%+v", r)
+	}
+	m.write("etc/lanav.conf", "常駐監視=?\n")
+	if r := judged("antivirus.realtime"); r.Result != policy.ResultUnknown || r.Code != policy.CodeWrongType {
+		t.Errorf("%+v", r)
+	}
+}
