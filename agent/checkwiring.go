@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 	"time"
 
 	"sekisho/agent/local"
@@ -28,7 +29,7 @@ func (a *agent) newCheckup() *checkup {
 	refs := &references{dir: a.config.State, fetch: a.voice.fetch, log: a.log}
 	view := a.guard.view.Load
 	options := health.Options{
-		Root: a.root, Now: a.clock.now, Offset: a.clock.offset, Seen: notes.seen, Before: notes.before,
+		Root: a.root, Now: a.clock.now, Offset: a.clock.offset, Seen: notes.seen, Before: notes.before, Scratch: filepath.Join(a.config.State, "checks"),
 		Support: func() []byte { return refs.text(view(), policy.ReferenceSupport) },
 	}
 	looks := map[string]func(context.Context, []policy.Probe) []policy.Reading{}

@@ -3,6 +3,7 @@ package health
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"sekisho/internal/osexec"
@@ -32,12 +33,17 @@ func (e *Eyes) filters(ctx context.Context) (four, six bool, source string, err 
 	return four || iptablesFilters(string(a)), six || iptablesFilters(string(b)), "iptables-save", nil
 }
 
-// askDnf asks dnf for what it knows already.
+// askDnf asks dnf for what it knows already. It writes a log and locks its cache even then: the log goes where only the agent
+// reads, and the unit lets it lock.
 func (e *Eyes) askDnf(ctx context.Context) ([]string, error) {
+	args := []string{"-C", "-q", "--setopt=logdir=" + e.Scratch}
 	if e.Root != "" && e.Root != "/" {
-		return nil, fmt.Errorf("cannot ask dnf below another root: %w", osexec.ErrMissing)
+		args = append(args, "--installroot="+e.Root, "--releasever=/")
 	}
-	out, err := osexec.Run(ctx, osexec.Dnf, osexec.Options{Timeout: time.Minute}, "-C", "-q", "updateinfo", "list", "--security")
+	if err := os.MkdirAll(e.Scratch, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot ask dnf: %w", err)
+	}
+	out, err := osexec.Run(ctx, osexec.Dnf, osexec.Options{Timeout: time.Minute}, append(args, "updateinfo", "list", "--security")...)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ type Options struct {
 	Now      func() time.Time                                          // stamps what was read
 	Offset   func() (offset time.Duration, known bool)                 // of the wall clock from the console's
 	Seen     func(word string) time.Time                               // when something that is missing was noticed first; may be nil
+	Scratch  string                                                    // a folder of the agent's own, for programs that write a log
 	Before   func(now []string) ([]string, error)                      // the hardware that was there at first; may be nil
 	Support  func() []byte                                             // an imported table of ends of support; may be nil, and give nil
 	Registry Registry                                                  // nil is the system's

@@ -150,6 +150,39 @@ func TestRealAptASecurityUpdateIsMissingUntilItIsApplied(t *testing.T) {
 	}
 }
 
+const specText = "Name: sekisho-sample\nVersion: %{v}\nRelease: 1.el9\nSummary: sample\nLicense: none\nBuildArch: noarch\n%description\nsample\n%files\n"
+
+const advisory = `<?xml version="1.0"?><updates><update from="office@example.jp" status="final" type="security" version="1"><id>LAN-2026:0001</id><title>sample</title><severity>Important</severity><issued date="2026-11-20 00:00:00"/><description>x</description><pkglist><collection short="lan"><name>lan</name><package name="sekisho-sample" version="1.1" release="1.el9" epoch="0" arch="noarch" src="x"><filename>sekisho-sample-1.1-1.el9.noarch.rpm</filename></package></collection></pkglist></update></updates>`
+
+// TestRealDnfAnAdvisoryIsOpenUntilItIsApplied has Debian's own dnf and rpm work below a root.
+func TestRealDnfAnAdvisoryIsOpenUntilItIsApplied(t *testing.T) {
+	m, work := newMachine(t), machine{t, t.TempDir()}
+	work.write("a.spec", specText).write("updateinfo.xml", advisory)
+	repo := filepath.Join(work.root, "repo")
+	for _, v := range []string{"1.0", "1.1"} {
+		command(t, "rpmbuild", "--quiet", "-bb", "--define", "v "+v, "--define", "_topdir "+work.root+"/build", "--define", "_rpmdir "+repo, filepath.Join(work.root, "a.spec"))
+	}
+	command(t, "createrepo_c", "-q", repo)
+	m.write("etc/dnf/dnf.conf", "[main]\ngpgcheck=0\n").write("etc/yum.repos.d/lan.repo", "[lan]\nname=lan\nbaseurl=file://"+repo+"\ngpgcheck=0\n").
+		write("etc/os-release", "ID=almalinux\nVERSION_ID=\"9.4\"\n").write("var/lib/rpm/x", "")
+	dnf := func(args ...string) {
+		command(t, "dnf", append([]string{"-q", "-y", "--installroot=" + m.root, "--releasever=9", "--setopt=reposdir=" + m.root + "/etc/yum.repos.d"}, args...)...)
+	}
+	e := m.eyes()
+	e.Scratch, e.Now = t.TempDir(), time.Now
+	look := func() policy.Reading {
+		return reading(t, e.Look(t.Context(), policy.AreaPatch, nil), policy.FactUpdates)
+	}
+	expect(t, "nothing fetched", look(), "?missing")
+	dnf("install", "sekisho-sample-1.0")
+	expect(t, "a repository without advisories", look(), "?no_source")
+	command(t, "modifyrepo_c", filepath.Join(work.root, "updateinfo.xml"), filepath.Join(repo, "repodata"))
+	dnf("makecache", "--refresh")
+	expect(t, "open", look(), "LAN-2026:0001 sekisho-sample-1.1-1.el9.noarch")
+	dnf("upgrade")
+	expect(t, "applied", look(), "")
+}
+
 // result looks at everything and judges one check.
 func result(t *testing.T, e *Eyes, check string) policy.CheckResult {
 	t.Helper()

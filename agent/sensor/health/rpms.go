@@ -20,7 +20,24 @@ type rpmCache struct {
 	err     error
 }
 
-var rpmDatabases = []string{"/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/Packages"}
+var rpmDatabases = []string{"/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/Packages", "/root/.rpmdb/rpmdb.sqlite"}
+
+// rpmFiles are the database's files that change with an installation; what SQLite has not put away yet is in the one beside it.
+// Where none is known, nothing is remembered.
+func (e *Eyes) rpmFiles() []string {
+	var out []string
+	for _, db := range rpmDatabases {
+		for _, f := range []string{db, db + "-wal"} {
+			if e.tree.exists(f) {
+				out = append(out, f)
+			}
+		}
+	}
+	if len(out) == 0 {
+		return []string{"/nowhere"}
+	}
+	return out
+}
 
 // rpmUpdates says which security advisories are not applied, by dnf's own cache: -C keeps it from asking anybody.
 func (e *Eyes) rpmUpdates(ctx context.Context) []policy.Reading {
@@ -40,12 +57,8 @@ func (e *Eyes) rpmUpdates(ctx context.Context) []policy.Reading {
 		return []policy.Reading{updates.Unread(policy.CodeNoSource, "cannot tell security updates: no repository has advisories (updateinfo)"), asOf.Time(made)}
 	}
 	files := slices.Clone(heads)
-	for _, db := range rpmDatabases {
-		if e.tree.exists(db) {
-			files = append(files, db)
-		}
-	}
-	if stamp := e.stamp(files); stamp != e.rpms.stamp || stamp == "" || e.rpms.err != nil {
+	stamp := e.stamp(append(files, e.rpmFiles()...))
+	if stamp != e.rpms.stamp || stamp == "" || e.rpms.err != nil {
 		e.rpms = rpmCache{stamp: stamp}
 		e.rpms.missing, e.rpms.err = e.askDnf(ctx)
 	}
