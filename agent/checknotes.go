@@ -87,21 +87,25 @@ func (n *checkNotes) keep(results []policy.CheckResult, h *policy.Health) {
 	n.save()
 }
 
-// tell says whether the user has still to be told of this stage, and notes that it is done.
-func (n *checkNotes) tell(r policy.CheckResult) bool {
+// told says whether the user was told of this stage of this failure.
+func (n *checkNotes) told(r policy.CheckResult) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	word := r.Since.UTC().Format(time.RFC3339) + " " + r.Stage
-	if n.kept.Told[r.Check] == word {
-		return false
-	}
+	return n.kept.Told[r.Check] == stageOf(r)
+}
+
+// tell notes that the user is told of it.
+func (n *checkNotes) tell(r policy.CheckResult) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if n.kept.Told == nil {
 		n.kept.Told = map[string]string{}
 	}
-	n.kept.Told[r.Check] = word
+	n.kept.Told[r.Check] = stageOf(r)
 	n.save()
-	return true
 }
+
+func stageOf(r policy.CheckResult) string { return r.Since.UTC().Format(time.RFC3339) + " " + r.Stage }
 
 // seen gives when a word was seen first; a new one is seen now.
 func (n *checkNotes) seen(word string) time.Time {

@@ -26,7 +26,8 @@ const (
 	judgeAt      = time.Minute      // stages and waivers change with the time alone
 	lookBound    = 2 * time.Minute  // after that an area counts as not read
 
-	untilGuarded = 500 * time.Millisecond // between two looks for the first policy
+	recordsPerHour = 20                     // of one check
+	untilGuarded   = 500 * time.Millisecond // between two looks for the first policy
 )
 
 // checkupOptions is what a checkup is given.
@@ -52,6 +53,8 @@ type checkup struct {
 	readings map[string][]policy.Reading
 	due      map[string]time.Time // of the next look
 	busy     map[string]time.Time // a look is under way since
+	budgets  map[string]*budget   // records, by check
+	owed     map[string]bool      // a change of the check was not recorded
 	early    bool                 // there is no policy yet
 	hung     map[string]bool      // it takes too long, and counts as not read
 
@@ -67,7 +70,7 @@ type looked struct {
 func newCheckup(o checkupOptions) *checkup {
 	return &checkup{
 		checkupOptions: o, kick: make(chan struct{}, 1), looks: make(chan looked, len(o.Look)),
-		readings: map[string][]policy.Reading{}, due: map[string]time.Time{}, busy: map[string]time.Time{}, hung: map[string]bool{},
+		readings: map[string][]policy.Reading{}, due: map[string]time.Time{}, busy: map[string]time.Time{}, hung: map[string]bool{}, budgets: map[string]*budget{}, owed: map[string]bool{},
 	}
 }
 
@@ -248,13 +251,24 @@ func (c *checkup) judge() {
 	}
 }
 
-// report writes a result down whose answer or stage is new, and has the user told once for each stage of a failure.
+// report writes a result down whose answer or stage is new, and has the user told once for each stage of a failure. Of one
+// that flaps, the rest of the hour is left out; where it stands then is written down.
 func (c *checkup) report(h *policy.Health, old *policy.CheckResult, r policy.CheckResult) {
-	tell := h.TellCheck(r) && c.Notes.tell(r)
 	changed := old == nil && r.Result == policy.ResultFail || old != nil && (old.Result != r.Result || old.Stage != r.Stage || old.Waiver != r.Waiver)
-	if changed || tell {
-		c.Changed(r, tell)
+	tell := h.TellCheck(r) && !c.Notes.told(r)
+	if !changed && !tell && !c.owed[r.Check] {
+		return
 	}
+	if c.budgets[r.Check] == nil {
+		c.budgets[r.Check] = &budget{most: recordsPerHour, per: time.Hour}
+	}
+	if c.owed[r.Check] = !c.budgets[r.Check].take(time.Now()); c.owed[r.Check] {
+		return
+	}
+	if tell {
+		c.Notes.tell(r)
+	}
+	c.Changed(r, tell)
 }
 
 func resultOf(list []policy.CheckResult, id string) *policy.CheckResult {

@@ -221,6 +221,30 @@ func TestWithoutChecksNothingIsLookedAtAndNothingIsShown(t *testing.T) {
 	})
 }
 
+func TestACheckThatFlapsFillsNoJournalAndItsEndIsRecorded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		p.start()
+		defer func() { p.stop() }()
+		p.firewall()
+		for i := range 200 {
+			p.set(i%2 == 1)
+			p.checkup.again()
+			time.Sleep(time.Second)
+		}
+		synctest.Wait()
+		if len(p.changes) != recordsPerHour {
+			t.Errorf("%d records of 200 changes", len(p.changes))
+		}
+		p.set(false)
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		if n := len(p.changes); n > recordsPerHour+2 || p.changes[n-1].Result != policy.ResultFail {
+			t.Errorf("%d records, the last %+v", n, p.changes[n-1])
+		}
+	})
+}
+
 func TestUnchangedResultsAreSentAndSavedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient(t)
