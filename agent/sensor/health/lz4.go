@@ -27,7 +27,9 @@ var errLZ4 = errors.New("cannot unpack: it is no whole LZ4")
 type lz4Reader struct {
 	in    *bufio.Reader
 	sums  bool
-	out   []byte // window and what was unpacked last
+	most  int    // bytes of an unpacked block, as the frame says
+	block []byte // what was packed
+	out   []byte // window and what was unpacked last; both are used again and again
 	ready []byte // of that, what was not read yet
 	err   error
 }
@@ -48,7 +50,11 @@ func newLZ4(r io.Reader) (*lz4Reader, error) {
 	if _, err := in.Discard(skip); err != nil { // the checksum of the head is the byte after what is skipped, which was read in its place
 		return nil, errLZ4
 	}
-	return &lz4Reader{in: in, sums: flags&lz4BlockSum != 0}, nil
+	most := 1 << (8 + 2*uint(head[5]>>4&7)) // 64 KiB to 4 MiB
+	if most < lz4Window || most > lz4MaxBlock {
+		return nil, errLZ4
+	}
+	return &lz4Reader{in: in, sums: flags&lz4BlockSum != 0, most: most}, nil
 }
 
 func (z *lz4Reader) Read(p []byte) (int, error) {
@@ -74,11 +80,14 @@ func (z *lz4Reader) next() error {
 		return io.EOF
 	}
 	plain := size&lz4Plain != 0
-	if size &^= lz4Plain; size > lz4MaxBlock+lz4MaxBlock/200 {
+	if size &^= lz4Plain; int(size) > z.most {
 		return errLZ4
 	}
-	block := make([]byte, size)
-	if _, err := io.ReadFull(z.in, block); err != nil {
+	if cap(z.block) < int(size) {
+		z.block = make([]byte, size)
+	}
+	z.block = z.block[:size]
+	if _, err := io.ReadFull(z.in, z.block); err != nil {
 		return errLZ4
 	}
 	if z.sums {
@@ -86,23 +95,29 @@ func (z *lz4Reader) next() error {
 			return errLZ4
 		}
 	}
-	keep := append([]byte(nil), z.out[max(0, len(z.out)-lz4Window):]...)
-	var err error
-	if z.out = append(keep, block...); !plain {
-		z.out, err = unpackLZ4(keep, block)
+	if z.out == nil {
+		z.out = make([]byte, 0, lz4Window+z.most)
 	}
-	z.ready = z.out[len(keep):]
+	window := copy(z.out[:cap(z.out)], z.out[max(0, len(z.out)-lz4Window):])
+	z.out = z.out[:window]
+	var err error
+	if plain {
+		z.out = append(z.out, z.block...)
+	} else {
+		z.out, err = unpackLZ4(z.out, z.block, z.most)
+	}
+	z.ready = z.out[window:]
 	return err
 }
 
 // unpackLZ4 reads sequences of literals and repetitions (lz4_Block_format.md).
-func unpackLZ4(out, in []byte) ([]byte, error) {
+func unpackLZ4(out, in []byte, most int) ([]byte, error) {
 	start := len(out)
 	for len(in) > 0 {
 		token := in[0]
 		in = in[1:]
 		n, rest, ok := lz4Length(int(token>>4), in)
-		if !ok || n > len(rest) {
+		if !ok || n > len(rest) || len(out)-start+n > most {
 			return out, errLZ4
 		}
 		out, in = append(out, rest[:n]...), rest[n:]
@@ -115,7 +130,7 @@ func unpackLZ4(out, in []byte) ([]byte, error) {
 		back := int(binary.LittleEndian.Uint16(in))
 		n, in, ok = lz4Length(int(token&15), in[2:])
 		n += lz4MinMatch
-		if !ok || back == 0 || back > len(out) || len(out)-start+n > lz4MaxBlock {
+		if !ok || back == 0 || back > len(out) || len(out)-start+n > most {
 			return out, errLZ4
 		}
 		for range n { // it may repeat what it is just writing
