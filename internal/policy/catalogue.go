@@ -101,6 +101,7 @@ func settingsChecks() []CheckInfo {
 		return CheckInfo{ID: "settings." + id, Area: AreaSettings, Clause: clause, Grace: graceUsual, Name: Text{JA: ja, EN: en}, Todo: admin, judge: judge}
 	}
 	listed := func(c CheckInfo) CheckInfo { c.Lists = true; return c }
+	unset := func(c CheckInfo) CheckInfo { c.Lists, c.Unset = true, true; return c }
 	limited := func(c CheckInfo, name string, s Span) CheckInfo { c.Limits = map[string]Span{name: s}; return c }
 	return []CheckInfo{
 		setting("firewall", "ファイアウォール", "Firewall", ClauseIntrusion, allOn(FactFirewall)),
@@ -110,7 +111,7 @@ func settingsChecks() []CheckInfo {
 		limited(setting("screen_lock", "画面ロック", "Screen lock", ClauseLogin, judgeLock), "idle", Span{10, UnitMinutes}),
 		listed(setting("autologin", "自動ログオン", "Automatic login", ClauseLogin, nothing(FactAutologin, CodeFound))),
 		listed(setting("guest", "Guestアカウント", "Guest account", ClauseLogin, nothing(FactGuests, CodeFound))),
-		listed(setting("admins", "管理者権限を持つアカウント", "Accounts with administrator rights", ClauseLogin, onlyListed(FactAdmins))),
+		unset(setting("admins", "管理者権限を持つアカウント", "Accounts with administrator rights", ClauseLogin, onlyListed(FactAdmins))),
 		listed(limited(setting("unused_accounts", "使われていないアカウント", "Unused accounts", ClauseLogin, judgeAccounts), "unused", days(90))),
 		listed(limited(setting("password_policy", "パスワードの規則", "Password rules", ClauseLogin, judgePasswords), "length", Span{10, UnitCharacters})),
 		setting("autorun", "自動再生", "Autorun", ClauseIntrusion, off(FactAutorun)),
