@@ -179,4 +179,4 @@ func DefaultHealth() *Health {
 }
 
 // DefaultProbes is how the products are recognised that are known without an administrator.
-func DefaultProbes() []Probe { return linuxProbes() }
+func DefaultProbes() []Probe { return append(linuxProbes(), windowsProbes()...) }

@@ -59,10 +59,21 @@ func judgePresent(j *judging) verdict {
 			return s.pass("true")
 		})
 	})
-	if v.result == ResultPass && len(there) > 1 {
+	if v.result == ResultPass && j.working(there) > 1 {
 		v.code = CodeTwoProducts
 	}
 	return v
+}
+
+// working counts the products that run: one that Windows put to sleep beside another is no second one.
+func (j *judging) working(there []sound) int {
+	n := 0
+	for _, s := range there {
+		if r, _, ok := j.vouch(j.of(FactRunning, s.origin.Product)); ok && r.yes {
+			n++
+		}
+	}
+	return n
 }
 
 // product judges one fact of one product.

@@ -9,6 +9,7 @@ type Probe struct {
 	Detect      []Place     `json:"detect"`  // it is installed when one of these is there
 	Facts       []ProbeFact `json:"facts,omitempty"`
 	Patternless bool        `json:"patternless,omitempty"` // it works without pattern files
+	Center      []string    `json:"center,omitempty"`      // patterns of the names under which Windows Security Center knows it
 	Off         bool        `json:"off,omitempty"`
 }
 
@@ -45,7 +46,7 @@ type Place struct {
 	View      string    `json:"view,omitempty"`      // "64", "32" or "" for both
 	Class     string    `json:"class,omitempty"`     // of WMI
 	Command   string    `json:"command,omitempty"`   // name of a fixed command
-	Match     string    `json:"match,omitempty"`     // RE2 expression; its first group is the value
+	Match     string    `json:"match,omitempty"`     // RE2 expression; its first group is the value. A registry value and a property are taken whole without one
 	Size      int       `json:"size,omitempty"`      // bytes of a header
 	Separator string    `json:"separator,omitempty"` // one character
 	Field     int       `json:"field,omitempty"`     // from 0

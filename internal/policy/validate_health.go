@@ -135,6 +135,7 @@ func (c *check) probe(at string, p *Probe) {
 	c.need(slices.Contains(probeSystems, p.OS), at+".os", "OSは linux か windows にしてください", "the system must be linux or windows")
 	c.need(len(p.Detect) > 0, at+".detect", "何があれば導入済みとみなすかを入れてください", "say what is there when the product is installed")
 	c.places(at+".detect", p.Detect, p.OS)
+	eachOf(c, at+".center", p.Center, func(s string) bool { return isPattern(s) && len(s) <= maxID }, "64バイトまで、* だけにはできません", "up to 64 bytes, and not * alone")
 	c.need(len(p.Facts) <= maxFacts, at+".facts", fmt.Sprintf("項目は%d件までです", maxFacts), fmt.Sprintf("no more than %d facts", maxFacts))
 	for i := range p.Facts[:min(len(p.Facts), maxFacts)] {
 		f, where := &p.Facts[i], fmt.Sprintf("%s.facts[%d]", at, i)
@@ -190,7 +191,10 @@ func (c *check) place(at string, p *Place, os string) {
 }
 
 func (c *check) expression(at string, p *Place) {
-	if p.Kind != PlaceFile && p.Kind != PlaceCommand {
+	if p.Match == "" && (p.Kind == PlaceRegistry || p.Kind == PlaceWMI) {
+		return
+	}
+	if p.Kind != PlaceFile && p.Kind != PlaceCommand && p.Kind != PlaceRegistry && p.Kind != PlaceWMI {
 		c.need(p.Match == "", at+".match", "ここでは使いません", "it is not used here")
 		return
 	}
