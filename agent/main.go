@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"sekisho/agent/sensor/winstate"
 )
 
 // version is set when a release is built.
@@ -70,6 +72,9 @@ func dispatch(ctx context.Context, s streams, args []string) int {
 	if args[0] == "--help" || args[0] == "-h" || args[0] == "help" {
 		usage(s.out)
 		return exitOK
+	}
+	if args[0] == winstate.ChildWord { // the agent's own child: no word for people
+		return exitCode(s, winstate.Answer(ctx, s.out, args[1:]))
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {

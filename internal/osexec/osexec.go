@@ -32,6 +32,7 @@ type Options struct {
 	Timeout time.Duration // 0 is DefaultTimeout
 	UID     uint32        // run as this user when not 0 (not on Windows)
 	GID     uint32
+	Memory  uint64    // bytes that it may hold, 0 is no limit (Windows only: a job object)
 	Stdout  io.Writer // takes what the program writes as it comes, however much; Run then gives nothing back. May be nil
 }
 
@@ -41,6 +42,20 @@ func Run(ctx context.Context, p Program, o Options, args ...string) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
+	return run(ctx, p, path, o, args)
+}
+
+// Self runs this very program again with other words: for work that must be ended when it hangs, and that may not take more
+// memory than it is given.
+func Self(ctx context.Context, o Options, args ...string) ([]byte, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("cannot find this program: %w", err)
+	}
+	return run(ctx, "this program", path, o, args)
+}
+
+func run(ctx context.Context, p Program, path string, o Options, args []string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, orDefault(o.Timeout))
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
@@ -52,10 +67,28 @@ func Run(ctx context.Context, p Program, o Options, args ...string) ([]byte, err
 	if o.Stdout != nil {
 		cmd.Stdout = o.Stdout
 	}
-	if err := cmd.Run(); err != nil {
+	if err := confined(cmd, o); err != nil {
 		return out.Bytes(), explain(ctx, p, err, complaint)
 	}
 	return out.Bytes(), nil
+}
+
+// confined runs it to its end, within its memory where it has a limit.
+func confined(cmd *exec.Cmd, o Options) error {
+	if o.Memory == 0 {
+		return cmd.Run()
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	release, err := confine(cmd.Process.Pid, o.Memory)
+	if err != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		return fmt.Errorf("cannot limit its memory: %w", err)
+	}
+	defer release()
+	return cmd.Wait()
 }
 
 // explain says that time was up where exec only says "signal: killed", and adds what the program complained of.
