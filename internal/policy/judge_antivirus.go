@@ -95,6 +95,9 @@ func (j *judging) realtime(product sound) verdict {
 		if !s.yes {
 			return s.fail(CodeOff, "true")
 		}
+		if r, _, ok := j.vouch(j.of(FactRunning, product.origin.Product)); ok && !r.yes {
+			return r.fail(CodeStopped, "true") // what is set says nothing while nothing runs
+		}
 		if r, _, ok := j.vouch(j.of(FactReduced, product.origin.Product)); ok && r.yes {
 			return r.fail(CodeReduced, "false")
 		}

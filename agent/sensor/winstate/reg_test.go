@@ -161,6 +161,7 @@ type box struct {
 	network  Network
 	fault    error // everything but the registry fails with it
 	wmi      map[string]reply
+	texts    map[string]string // files of probes
 	asked    int
 }
 
