@@ -30,7 +30,8 @@ func (a *agent) newCheckup() *checkup {
 	view := a.guard.view.Load
 	options := health.Options{
 		Root: a.root, Now: a.clock.now, Offset: a.clock.offset, Seen: notes.seen, Before: notes.before, Scratch: filepath.Join(a.config.State, "checks"),
-		Support: func() []byte { return refs.text(view(), policy.ReferenceSupport) },
+		Support:  func() []byte { return refs.text(view(), policy.ReferenceSupport) },
+		Baseline: func() []byte { return refs.text(view(), policy.ReferenceBaseline) },
 	}
 	looks := map[string]func(context.Context, []policy.Probe) []policy.Reading{}
 	var network *health.Eyes

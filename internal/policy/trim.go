@@ -1,7 +1,5 @@
 package policy
 
-import "regexp"
-
 // Trim takes the part out of a value that the place's expression is for; without an expression it is the whole value.
 func (p Place) Trim(raw Raw) Raw {
 	if p.Match == "" || raw.Code != "" {
@@ -11,7 +9,7 @@ func (p Place) Trim(raw Raw) Raw {
 	if len(text) > MaxValue {
 		return Raw{Code: CodeTooLong, Fault: "cannot use value: it is too long"}
 	}
-	re, err := regexp.Compile(p.Match[:min(len(p.Match), maxExpression)]) // linear in both lengths, and both are bounded
+	re, err := expression(p.Match)
 	if err != nil {
 		return Raw{Code: CodeFailed, Fault: err.Error()}
 	}

@@ -40,6 +40,9 @@ func one(source string, raw policy.Raw) []found { return []found{{raw, source}} 
 func failure(err error) policy.Raw { return policy.Raw{Code: why(err), Fault: err.Error()} }
 
 func (f *fetcher) fetch(p policy.Place) []found {
+	if out, ok := f.fromWindows(p); ok {
+		return out
+	}
 	switch p.Kind {
 	case policy.PlaceFile, policy.PlaceHeader, policy.PlaceSystem, policy.PlaceExists, policy.PlaceTime:
 		return f.files(p)
@@ -48,13 +51,23 @@ func (f *fetcher) fetch(p policy.Place) []found {
 	case policy.PlaceProcess:
 		return one("process "+p.Value, f.process(p.Value))
 	case policy.PlaceService:
-		return one("service "+p.Value, f.eyes.service(p.Value))
-	case policy.PlaceRegistry:
-		return one(p.Path+`\`+p.Value, f.eyes.Registry.Value(p.Path, p.Value, p.View))
-	case policy.PlaceWMI:
-		return one(p.Path+":"+p.Class+"."+p.Value, f.eyes.wmi(f.ctx, p))
+		return one("service "+p.Value, f.eyes.unit(p.Value))
+	case policy.PlaceRegistry, policy.PlaceWMI:
+		return one(p.Path, policy.Raw{Code: policy.CodeNoSource, Fault: "cannot read it: this is not Windows"})
 	}
 	return one(string(p.Kind), policy.Raw{Code: policy.CodeNoSource, Fault: fmt.Sprintf("cannot read %q: this agent does not know the kind", p.Kind)})
+}
+
+// fromWindows reads what only a Windows has, or has in its own way: registry, WMI, services, processes.
+func (f *fetcher) fromWindows(p policy.Place) (out []found, ok bool) {
+	if f.eyes.Windows == nil {
+		return nil, false
+	}
+	list, ok := f.eyes.Windows.Fetch(f.ctx, p)
+	for _, l := range list {
+		out = append(out, found{l.Raw, l.Source})
+	}
+	return out, ok
 }
 
 func (f *fetcher) files(p policy.Place) []found {
@@ -122,7 +135,7 @@ func (f *fetcher) command(p policy.Place) policy.Raw {
 
 func (f *fetcher) process(name string) policy.Raw {
 	if f.running == nil && f.failed == nil {
-		f.running, f.failed = f.eyes.processes()
+		f.running, f.failed = f.eyes.tree.programs()
 	}
 	if f.failed != nil {
 		return failure(f.failed)

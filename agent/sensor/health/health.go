@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"sekisho/agent/sensor/winstate"
 	"sekisho/internal/policy"
 )
 
@@ -18,13 +19,9 @@ type Options struct {
 	Scratch  string                                                    // a folder of the agent's own, for programs that write a log
 	Before   func(now []string) ([]string, error)                      // the hardware that was there at first; may be nil
 	Support  func() []byte                                             // an imported table of ends of support; may be nil, and give nil
-	Registry Registry                                                  // nil is the system's
+	Baseline func() []byte                                             // an imported table of Windows' builds; may be nil, and give nil
+	Windows  *winstate.Eyes                                            // nil is the system's: on Linux there is none
 	Run      func(ctx context.Context, command string) ([]byte, error) // runs a fixed command; nil is the system's
-}
-
-// Registry reads one value; Raw says why there is none.
-type Registry interface {
-	Value(key, name, view string) policy.Raw
 }
 
 // Eyes look at one terminal. One goroutine at a time may use them.
@@ -37,8 +34,8 @@ type Eyes struct {
 
 // New gives eyes that look at the terminal below o.Root.
 func New(o Options) *Eyes {
-	if o.Registry == nil {
-		o.Registry = systemRegistry()
+	if o.Windows == nil {
+		o.Windows = windowsEyes(o)
 	}
 	if o.Run == nil {
 		o.Run = runFixed

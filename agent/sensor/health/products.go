@@ -15,7 +15,7 @@ func (e *Eyes) products(ctx context.Context, probes []policy.Probe) []policy.Rea
 	var out []policy.Reading
 	for i := range probes {
 		p := &probes[i]
-		if p.Off || p.OS != runtime.GOOS {
+		if p.Off || p.OS != e.system() {
 			continue
 		}
 		there := e.detect(f, p)
@@ -24,7 +24,17 @@ func (e *Eyes) products(ctx context.Context, probes []policy.Probe) []policy.Rea
 		}
 		out = append(out, e.facts(f, p)...)
 	}
+	if e.Windows != nil {
+		return e.Windows.Witness(ctx, out, probes)
+	}
 	return out
+}
+
+func (e *Eyes) system() string {
+	if e.Windows != nil {
+		return "windows"
+	}
+	return runtime.GOOS
 }
 
 // detect says whether a product is there: one place that says so is enough, and none may be left unseen to say that it is not.

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sekisho/agent/sensor/winstate"
 	"sekisho/internal/policy"
 )
 
@@ -15,20 +16,7 @@ func (e *Eyes) network(context.Context) []policy.Reading {
 	return e.linuxNetwork(readNet())
 }
 
-func (e *Eyes) service(name string) policy.Raw      { return e.unit(name) }
-func (e *Eyes) processes() (map[string]bool, error) { return e.tree.programs() }
-
-func (e *Eyes) wmi(context.Context, policy.Place) policy.Raw {
-	return policy.Raw{Code: policy.CodeNoSource, Fault: "cannot ask WMI: this is not Windows"}
-}
-
-type noRegistry struct{}
-
-func systemRegistry() Registry { return noRegistry{} }
-
-func (noRegistry) Value(string, string, string) policy.Raw {
-	return policy.Raw{Code: policy.CodeNoSource, Fault: "cannot read the registry: this is not Windows"}
-}
+func windowsEyes(Options) *winstate.Eyes { return nil }
 
 // release is the running kernel's, as uname(2) says it.
 func release() string {

@@ -1,7 +1,6 @@
 package health
 
 import (
-	"encoding/binary"
 	"os"
 	"path/filepath"
 	"testing"
@@ -100,24 +99,5 @@ func TestAPipeIsNotReadAsAFile(t *testing.T) {
 	}
 	if b, err := m.eyes().tree.read("/etc/x", 2); err != nil || string(b) != "te" {
 		t.Errorf("%q %v", b, err)
-	}
-}
-
-func TestRegistryValuesAreWhatTheirTypeSays(t *testing.T) {
-	le := func(n uint32) []byte { return binary.LittleEndian.AppendUint32(nil, n) }
-	for _, c := range []struct {
-		kind uint32
-		b    []byte
-		want string
-	}{
-		{regDWORD, le(7), "7"}, {regQWORD, append(le(1), le(0)...), "1"}, {regSZ, []byte{'2', 0, '6', 0, 0, 0}, "26"},
-		{regDWORD, []byte{1}, "?wrong_type"}, {regDWORD, nil, "?wrong_type"}, {99, le(1), "?wrong_type"}, {regSZ, nil, "?missing"},
-		{regBinary, nil, "?missing"}, {regBinary, []byte{1, 2}, "0102"}, {regSZ, make([]byte, 5000), "?too_long"},
-	} {
-		r := policy.Form{Type: policy.TypeText}.Read(policy.Origin{}, registryRaw(c.kind, c.b))
-		expect(t, "value", r, c.want)
-	}
-	if root, sub := splitKey(`HKU\S-1-5\x`); root != rootUsers || sub != `S-1-5\x` {
-		t.Error(root, sub)
 	}
 }

@@ -44,7 +44,7 @@ func Due(now, last time.Time) bool {
 }
 
 // Search asks Windows Update for what is missing, without a network: from the catalogue file, or from what the machine knows
-// already. It takes minutes; the next look shows what was found.
+// already. It takes minutes.
 func (e *Eyes) Search(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, SearchTime)
 	defer cancel()
@@ -53,8 +53,27 @@ func (e *Eyes) Search(ctx context.Context) {
 	e.search.at = e.Now()
 }
 
-// LastSearch is when the last one ended.
-func (e *Eyes) LastSearch() time.Time { return e.search.at }
+// SearchWhenDue begins a search beside the looks when it is time to, and takes up what the last one found.
+func (e *Eyes) SearchWhenDue(ctx context.Context) {
+	select {
+	case e.search = <-e.found:
+		e.searching = false
+	default:
+	}
+	if e.searching || !Due(e.Now().Local(), e.search.at) {
+		return
+	}
+	e.searching = true
+	ask, now, cab := e.Ask, e.Now, e.Cab
+	beside, cancel := context.WithTimeout(context.WithoutCancel(ctx), SearchTime) // longer than a look; it ends with this program
+	go func() {
+		defer cancel()
+		out, err := ask(beside, askUpdates, cab)
+		s := readSearch(out, err)
+		s.at = now()
+		e.found <- s
+	}()
+}
 
 const maxMissing = 500
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -387,6 +388,29 @@ func TestWhatWindowsUpdateMissesIsShownAndItsSilenceProvesNothing(t *testing.T) 
 	}
 }
 
+func TestASearchRunsBesideTheLooks(t *testing.T) {
+	_, e := kept(t)
+	evening := time.Date(2026, 11, 26, 21, 0, 0, 0, time.Local)
+	e.Now = func() time.Time { return evening }
+	asked := make(chan struct{}, 10)
+	e.Ask = func(_ context.Context, words ...string) ([]byte, error) {
+		asked <- struct{}{}
+		return []byte(`{"reboot_required":true}`), nil
+	}
+	look, end := context.WithCancel(t.Context())
+	e.SearchWhenDue(look)
+	e.SearchWhenDue(look) // one at a time
+	end()
+	<-asked
+	for e.search.at.IsZero() {
+		e.SearchWhenDue(t.Context())
+		runtime.Gosched()
+	}
+	if r := e.reboots(); len(r.Entries()) != 1 || len(asked) != 0 {
+		t.Errorf("%+v, asked %d times more", r, len(asked))
+	}
+}
+
 func TestUpdatesAreSearchedWhenFewPeopleWork(t *testing.T) {
 	day := time.Date(2026, 11, 26, 0, 0, 0, 0, time.FixedZone("JST", 9*3600))
 	for _, c := range []struct {
@@ -405,6 +429,24 @@ func TestUpdatesAreSearchedWhenFewPeopleWork(t *testing.T) {
 	}
 	if !Due(day.Add(22*time.Hour), day.AddDate(1, 0, 0)) {
 		t.Error("a clock that was set back keeps nobody from searching")
+	}
+}
+
+func TestRegistryValuesAreWhatTheirTypeSays(t *testing.T) {
+	le := func(n uint32) []byte { return binary.LittleEndian.AppendUint32(nil, n) }
+	for _, c := range []struct {
+		kind uint32
+		b    []byte
+		want string
+	}{
+		{regDWORD, le(7), "7"}, {regQWORD, append(le(1), le(0)...), "1"}, {regSZ, []byte{'2', 0, '6', 0, 0, 0}, "26"},
+		{regDWORD, []byte{1}, "?wrong_type"}, {regDWORD, nil, "?wrong_type"}, {99, le(1), "?wrong_type"}, {regSZ, nil, "?missing"},
+		{regBinary, nil, "?missing"}, {regBinary, []byte{1, 2}, "0102"}, {regSZ, make([]byte, 5000), "?too_long"},
+	} {
+		r := policy.Form{Type: policy.TypeText}.Read(policy.Origin{}, value(c.kind, c.b))
+		if is := strings.Trim(strings.ReplaceAll(said(r), "(", "?"), ")"); is != c.want {
+			t.Errorf("%d %x: %s, should be %s", c.kind, c.b, is, c.want)
+		}
 	}
 }
 

@@ -49,6 +49,9 @@ type Eyes struct {
 	Options
 	answers map[string]answer // of WMI, for a minute
 	search  search
+
+	searching bool
+	found     chan search // what a search beside the looks came to
 }
 
 // New gives eyes.
@@ -59,7 +62,7 @@ func New(o Options) *Eyes {
 	if o.Ask == nil {
 		o.Ask = askChild
 	}
-	return &Eyes{Options: o, answers: map[string]answer{}}
+	return &Eyes{Options: o, answers: map[string]answer{}, found: make(chan search, 1)}
 }
 
 func (e *Eyes) of(fact, source string) policy.Origin {
