@@ -88,7 +88,10 @@ func confined(cmd *exec.Cmd, o Options) error {
 		return fmt.Errorf("cannot limit its memory: %w", err)
 	}
 	defer release()
-	return cmd.Wait()
+	if err := cmd.Wait(); !errors.Is(err, exec.ErrWaitDelay) {
+		return err
+	}
+	return nil // it ended well; what it started holds its output open, and ends with the job
 }
 
 // explain says that time was up where exec only says "signal: killed", and adds what the program complained of.

@@ -35,7 +35,7 @@ func (e *Eyes) accounts() []policy.Reading {
 	used, admins := e.of(policy.FactAccounts, "NetUserEnum"), e.of(policy.FactAdmins, "NetLocalGroupGetMembers")
 	users, err := e.Machine.Users()
 	if err != nil {
-		return []policy.Reading{unread(guests, err), unread(weak, err), unread(used, err), unread(admins, err), e.minLength()}
+		return []policy.Reading{unread(guests, err), unread(weak, err), unread(used, err), e.admins(admins, nil), e.minLength()}
 	}
 	return []policy.Reading{guests.List(guestsOf(users)), weak.List(weakOf(users)), used.List(peopleOf(users)), e.admins(admins, users), e.minLength()}
 }

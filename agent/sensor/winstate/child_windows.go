@@ -66,6 +66,7 @@ const (
 	comDenied       = 0x80070005
 	comNoClass      = 0x80040154
 	comNoName       = 0x800401f3
+	comNotThere     = 0x80004001 // E_NOTIMPL
 )
 
 // hresult is the innermost error: where a call failed inside, the outer code only says that it did.
@@ -84,7 +85,7 @@ func codeOf(err error) string {
 	switch hresult(err) {
 	case wbemDenied, comDenied:
 		return policy.CodeDenied
-	case wbemNoNamespace, wbemNoClass, wbemNotFound, comNoClass, comNoName:
+	case wbemNoNamespace, wbemNoClass, wbemNotFound, comNoClass, comNoName, comNotThere:
 		return policy.CodeNoSource
 	}
 	if errors.Is(err, errTooMany) {

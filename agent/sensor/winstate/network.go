@@ -16,6 +16,7 @@ type Network struct {
 	Cards      []Card
 	Routes     []Route // default ones
 	Neighbours []Neighbour
+	Fault      error // why the neighbours are not known
 }
 
 // Card is one adapter.
@@ -177,6 +178,9 @@ func (n Network) ways() []string {
 // gateways gives the cards that the default routes lead to, by what Windows has learnt of its neighbours: nobody is asked.
 func (e *Eyes) gateways(n Network) policy.Reading {
 	o := e.of(policy.FactGateways, "GetIpNetTable2")
+	if n.Fault != nil && len(n.Routes) > 0 {
+		return unread(o, n.Fault)
+	}
 	var out []string
 	for _, r := range n.Routes {
 		if !r.Gateway.IsValid() || r.Gateway.IsUnspecified() {

@@ -29,7 +29,7 @@ func (l *local) Network() (Network, error) {
 		return n, fmt.Errorf("cannot list routes: %w", err)
 	}
 	if err := l.neighbours(&n); err != nil {
-		return n, fmt.Errorf("cannot list neighbours: %w", err)
+		n.Fault = fmt.Errorf("cannot list neighbours: %w", err)
 	}
 	return n, nil
 }

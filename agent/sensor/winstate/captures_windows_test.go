@@ -1,0 +1,361 @@
+package winstate
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
+
+	"sekisho/internal/policy"
+)
+
+// TestMain is also the child that the eyes ask: the test runs itself again.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == ChildWord {
+		if len(os.Args) > 2 && os.Args[2] == "hang" {
+			time.Sleep(time.Hour)
+		}
+		if err := Answer(context.Background(), os.Stdout, os.Args[2:]); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// imported has Windows read a capture as an administrator would, and puts back what was there afterwards.
+func imported(t *testing.T, names ...string) *box {
+	t.Helper()
+	b := boxed(t, names...)
+	b.hive.restored(t)
+	for _, name := range names {
+		file, err := filepath.Abs(filepath.Join("testdata", name+".reg"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		out, err := exec.CommandContext(ctx, "reg.exe", "import", file).CombinedOutput()
+		cancel()
+		if err != nil {
+			t.Fatalf("reg import %s: %v: %s", name, err, out)
+		}
+	}
+	return b
+}
+
+// install writes a registry of our own making, value by value with its type.
+func (h hive) install(t *testing.T) {
+	t.Helper()
+	h.restored(t)
+	for key, values := range h {
+		root, sub := splitKey(key)
+		k, _, err := registry.CreateKey(root, sub, registry.SET_VALUE|registry.WOW64_64KEY)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range values {
+			if err := setRaw(k, v); err != nil {
+				t.Fatalf("%s\\%s: %v", key, v.name, err)
+			}
+		}
+		k.Close()
+	}
+}
+
+func setRaw(k registry.Key, v regValue) error {
+	name, _ := windows.UTF16PtrFromString(v.name)
+	data := append(slices.Clone(v.data), 0)
+	code, _, _ := windows.NewLazySystemDLL("advapi32.dll").NewProc("RegSetValueExW").Call(uintptr(k), uintptr(unsafe.Pointer(name)), 0, uintptr(v.kind), uintptr(unsafe.Pointer(&data[0])), uintptr(len(v.data)))
+	if code != 0 {
+		return windows.Errno(code)
+	}
+	return nil
+}
+
+// restored notes what stands where the test writes, and puts it back: others live in the same Windows.
+func (h hive) restored(t *testing.T) {
+	before, fresh := hive{}, []string{}
+	for key, values := range h {
+		for at := key; strings.Count(at, `\`) > 2 || strings.HasPrefix(at, `hku\s-`); at = at[:strings.LastIndexByte(at, '\\')] {
+			root, sub := splitKey(at)
+			if k, err := registry.OpenKey(root, sub, registry.QUERY_VALUE|registry.WOW64_64KEY); err == nil {
+				k.Close()
+			} else {
+				fresh = append(fresh, at)
+			}
+		}
+		before[key] = map[string]regValue{}
+		for name, v := range values {
+			before[key][name] = regValue{name: v.name, kind: noValue}
+			root, sub := splitKey(key)
+			k, err := registry.OpenKey(root, sub, registry.QUERY_VALUE|registry.WOW64_64KEY)
+			if err != nil {
+				continue
+			}
+			buf := make([]byte, 64<<10)
+			if n, kind, err := k.GetValue(v.name, buf); err == nil {
+				before[key][name] = regValue{v.name, kind, slices.Clone(buf[:n])}
+			}
+			k.Close()
+		}
+	}
+	slices.Sort(fresh)
+	fresh = slices.Compact(fresh)
+	slices.Reverse(fresh)
+	t.Cleanup(func() { before.putBack(t, fresh) })
+}
+
+const noValue = 0xffffffff
+
+func (h hive) putBack(t *testing.T, fresh []string) {
+	for key, values := range h {
+		root, sub := splitKey(key)
+		k, err := registry.OpenKey(root, sub, registry.SET_VALUE|registry.WOW64_64KEY)
+		if err != nil {
+			continue
+		}
+		for _, v := range values {
+			if v.kind == noValue {
+				_ = k.DeleteValue(v.name)
+			} else if err := setRaw(k, v); err != nil {
+				t.Error(err)
+			}
+		}
+		k.Close()
+	}
+	for _, key := range fresh { // one that is there alone already has a meaning
+		root, sub := splitKey(key)
+		_ = registry.DeleteKey(root, sub)
+	}
+}
+
+// same holds what this Windows reads against what the capture says, at every place of every product.
+func same(t *testing.T, what string, b *box) {
+	t.Helper()
+	real := New(Options{Now: func() time.Time { return noon }})
+	fake := b.eyes()
+	for _, p := range policy.DefaultProbes() {
+		if p.OS != "windows" {
+			continue
+		}
+		places := slices.Clone(p.Detect)
+		forms := make([]policy.Form, len(places))
+		for _, f := range p.Facts {
+			for _, place := range f.Place {
+				places, forms = append(places, place), append(forms, f.Form)
+			}
+		}
+		for i, place := range places {
+			if place.Kind != policy.PlaceRegistry {
+				continue
+			}
+			got, want := real.Look(place), fake.Look(place)
+			if a, b := readAll(forms[i], got), readAll(forms[i], want); a != b {
+				t.Errorf("%s: %s, %s\\%s: %s, should be %s", what, p.ID, place.Path, place.Value, a, b)
+			}
+		}
+	}
+}
+
+func readAll(f policy.Form, list []Found) string {
+	if f.Type == "" {
+		f.Type = policy.TypeText
+	}
+	var out []string
+	for _, l := range list {
+		out = append(out, said(f.Read(policy.Origin{At: noon}, l.Raw)))
+	}
+	slices.Sort(out)
+	return strings.Join(out, " ")
+}
+
+func TestEveryCaptureIsReadFromTheRealRegistryAsItWasWritten(t *testing.T) {
+	same(t, "nothing", boxed(t))
+	for _, name := range []string{"defender", "apex-one", "symantec", "eset-windows", "mcafee-vse", "trellix-ens", "withsecure", "business-security", "kaspersky", "sophos", "cybereason"} {
+		t.Run(name, func(t *testing.T) { same(t, name, imported(t, name)) })
+	}
+}
+
+func TestEveryProductInEveryStateIsReadFromTheRealRegistry(t *testing.T) {
+	for _, s := range sellers() {
+		for state, change := range map[string]func(*box){
+			"fresh": func(b *box) { s.day(b, noon.AddDate(0, 0, -1)) }, "old": func(b *box) { s.day(b, noon.AddDate(-1, 0, 0)) }, "no value": s.none,
+			"something else": s.broken, "zero": func(b *box) { s.day(b, time.Time{}) }, "to come": func(b *box) { s.day(b, noon.AddDate(1, 0, 0)) },
+		} {
+			t.Run(s.id+" "+state, func(t *testing.T) {
+				b := boxed(t, s.id)
+				change(b)
+				b.hive.install(t)
+				same(t, s.id+" "+state, b)
+			})
+		}
+	}
+}
+
+func TestEveryBuildIsHeldAgainstTheBaselineFromTheRealRegistry(t *testing.T) {
+	for _, c := range []struct {
+		build, revision uint32
+		install         string
+		want            string
+	}{
+		{14393, 9339, "Server", ""}, {14393, 9000, "Server Core", "KB5099535 14393.9339"}, {17763, 9020, "Server", ""}, {17763, 9019, "Client", "KB5099538 17763.9020"},
+		{19044, 7548, "Client", ""}, {19045, 7547, "Client", "KB5099539 19045.7548"}, {20348, 5386, "Server", ""}, {20348, 5000, "Server Core", "KB5099540 20348.5386"},
+		{22631, 7376, "Client", ""}, {22631, 1, "Client", "KB5099414 22631.7376"}, {25398, 2330, "Server Core", ""}, {25398, 2329, "Server Core", "KB5087541 25398.2330"},
+		{26100, 8973, "Client", ""}, {26100, 8894, "Client", "KB5101684 26100.8973"}, {26200, 8973, "Client", ""}, {26200, 8875, "Client", "KB5121767 26200.8894"},
+		{26100, 33158, "Server", ""}, {26100, 32995, "Server", "KB5099536 26100.33158"}, {28000, 2608, "Client", ""}, {28000, 2600, "Client", "KB5101681 28000.2608"},
+		{27500, 1, "Client", "(no_reference)"}, {20348, 5386, "Client", "(no_reference)"},
+	} {
+		b := boxed(t)
+		b.put(versionKey, "CurrentBuildNumber", regSZ, wide(fmt.Sprint(c.build)))
+		b.put(versionKey, "UBR", regDWORD, []byte{byte(c.revision), byte(c.revision >> 8), byte(c.revision >> 16), 0})
+		b.put(versionKey, "InstallationType", regSZ, wide(c.install))
+		b.put(versionKey, "EditionID", regSZ, wide("Professional"))
+		b.hive.install(t)
+		e := New(Options{Now: func() time.Time { return noon }, Baseline: func() []byte { return november(t) }})
+		w, err := e.version()
+		r := e.updates(w, err)[0]
+		is := said(r)
+		if list := r.Entries(); r.Read() {
+			is = ""
+			if len(list) > 0 {
+				is = list[0].Word
+			}
+		}
+		if is != c.want {
+			t.Errorf("%d.%d %s: %q, should be %q", c.build, c.revision, c.install, is, c.want)
+		}
+	}
+}
+
+func TestTheSettingsOfAWindowsAreReadFromItsRegistry(t *testing.T) {
+	b := imported(t, "client")
+	real, fake := New(Options{Now: func() time.Time { return noon }, Machine: &onlyRegistry{thisMachine(), b}, Ask: b.ask}), b.eyes()
+	for name, look := range map[string]func(*Eyes) []policy.Reading{
+		"settings": func(e *Eyes) []policy.Reading { return e.Settings(t.Context()) },
+		"patches":  func(e *Eyes) []policy.Reading { return e.Patches(t.Context()) },
+		"adapters": func(e *Eyes) []policy.Reading { return e.Adapters() },
+	} {
+		got, want := look(real), look(fake)
+		is := byFact(got) // it has a person of its own besides
+		for key, w := range byFact(want) {
+			if r := is[key]; said(r) != said(w) {
+				_, fault := r.Why()
+				t.Errorf("%s: %s %s, should be %s (%s)", name, key, said(r), said(w), fault)
+			}
+		}
+	}
+}
+
+// onlyRegistry is the real registry beside the rest of a box.
+type onlyRegistry struct {
+	Machine
+	box *box
+}
+
+func (o *onlyRegistry) Service(n string) policy.Raw        { return o.box.Service(n) }
+func (o *onlyRegistry) Programs() (map[string]bool, error) { return o.box.Programs() }
+func (o *onlyRegistry) Firmware() (bool, error)            { return o.box.Firmware() }
+func (o *onlyRegistry) SMBIOS() ([]byte, error)            { return o.box.SMBIOS() }
+func (o *onlyRegistry) Users() ([]Account, error)          { return o.box.Users() }
+func (o *onlyRegistry) Admins() ([]Member, error)          { return o.box.Admins() }
+func (o *onlyRegistry) MinLength() (int64, error)          { return o.box.MinLength() }
+func (o *onlyRegistry) NameOf(s string) string             { return o.box.NameOf(s) }
+func (o *onlyRegistry) Network() (Network, error)          { return o.box.Network() }
+
+func TestWhatWaitsForARestartIsReadFromTheRealRegistry(t *testing.T) {
+	for _, key := range []string{servicing + `\RebootPending`, servicing + `\RebootInProgress`, servicing + `\PackagesPending`, autoUpdate + `\RebootRequired`, autoUpdate + `\PostRebootReporting`} {
+		t.Run(key, func(t *testing.T) {
+			b := boxed(t, "client")
+			b.hive[key] = map[string]regValue{}
+			b.hive.install(t)
+			r := New(Options{Now: func() time.Time { return noon }}).reboots()
+			if len(r.Entries()) != 1 || !strings.HasSuffix(key, r.Entries()[0].Word) {
+				t.Errorf("%s: %s", key, said(r))
+			}
+		})
+	}
+}
+
+func TestServicesAndProgramsOfThisWindowsAreSeen(t *testing.T) {
+	m := thisMachine()
+	if r := m.Service("sekisho-no-such-service"); r.Text != "absent" {
+		t.Errorf("%+v", r)
+	}
+	if r := m.Service("PlugPlay"); r.Text != "running" {
+		t.Errorf("PlugPlay: %+v", r)
+	}
+	running, err := m.Programs()
+	self := strings.ToLower(filepath.Base(os.Args[0]))
+	if err != nil || !running[self] {
+		t.Errorf("%s is not among %v: %v", self, running, err)
+	}
+}
+
+// TestNothingOfThisWindowsPanicsAndAllOfItSaysWhy asks everything that a Wine has half or not at all.
+func TestNothingOfThisWindowsPanicsAndAllOfItSaysWhy(t *testing.T) {
+	e := New(Options{Now: time.Now})
+	readings := append(e.Settings(t.Context()), e.Adapters()...)
+	readings = append(readings, e.Patches(t.Context())...)
+	if len(readings) < 25 {
+		t.Errorf("only %d readings", len(readings))
+	}
+	for _, r := range readings {
+		if code, fault := r.Why(); !r.Read() && (code == "" || code == policy.CodeFailed && fault == "") {
+			t.Errorf("%s %s is not read, and does not say why", r.Fact(), r.Product())
+		}
+		code, fault := r.Why()
+		t.Logf("%s %s = %s %s %s", r.Fact(), r.Product(), said(r), code, fault)
+	}
+}
+
+func TestTheChildAsksWMI(t *testing.T) {
+	e := New(Options{Now: time.Now})
+	raw := e.Property(t.Context(), policy.Place{Kind: policy.PlaceWMI, Path: `root\cimv2`, Class: "Win32_OperatingSystem", Value: "Caption"})
+	if raw.Code != "" || !strings.Contains(raw.Text, "Windows") {
+		t.Errorf("%+v", raw)
+	}
+	for name, place := range map[string]policy.Place{
+		"no namespace": {Path: centerSpace, Class: centerProduct, Value: "productState"},
+		"no class":     {Path: `root\cimv2`, Class: "Win32_NoSuchThing", Value: "x"},
+	} {
+		if raw := e.Property(t.Context(), place); raw.Code == "" || raw.Fault == "" {
+			t.Errorf("%s: %+v", name, raw)
+		} else {
+			t.Logf("%s: %+v", name, raw)
+		}
+	}
+	e.Search(t.Context())
+	if e.search.Code != policy.CodeNoSource || e.search.Fault == "" {
+		t.Errorf("a Wine has no Windows Update: %+v", e.search)
+	}
+}
+
+func TestChangesOfTheNetworkAreListenedForUntilTheEnd(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	changes, err := New(Options{Now: time.Now}).Changes(ctx)
+	if err != nil || changes == nil {
+		t.Fatal(err)
+	}
+	cancel()
+	_, err = notified(func() {})
+	t.Log("notifications:", err)
+}
+
+func TestAChildThatHangsIsEnded(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	begun := time.Now()
+	_, err := askChild(ctx, "hang")
+	if why(err) != policy.CodeTimeout || time.Since(begun) > 5*time.Second {
+		t.Errorf("%v after %v", err, time.Since(begun))
+	}
+}
