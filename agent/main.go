@@ -73,8 +73,8 @@ func dispatch(ctx context.Context, s streams, args []string) int {
 		usage(s.out)
 		return exitOK
 	}
-	if args[0] == winstate.ChildWord { // the agent's own child: no word for people
-		return exitCode(s, winstate.Answer(ctx, s.out, args[1:]))
+	if args[0] == winstate.ChildWord {
+		return exitCode(s, askCommand(ctx, s, args[1:]))
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {

@@ -588,6 +588,99 @@ function Test-AppLocker {
     Test-Effect
 }
 
+# ---- what the checks read, held against Windows' own tools ------------------------------------------------------------
+
+# Read-Health is what the agent reads on this machine, by fact; a fact of several parts is a list.
+function Read-Health {
+    $said = Invoke-Program $program @('ask', 'health') 300
+    if ($said.Code -ne 0) { throw "ask health: $($said.All)" }
+    return @($said.Out -split "`n" | Where-Object { $_.Trim() -ne '' } | ForEach-Object { $_ | ConvertFrom-Json })
+}
+
+function Get-Fact($Facts, [string]$Name, [string]$Product) {
+    $found = @($Facts | Where-Object { ($_.fact -eq $Name) -and (($Product -eq '') -or ($_.PSObject.Properties['product'] -and ($_.product -eq $Product))) })
+    if ($found.Count -eq 0) { return $null }
+    return $found[0]
+}
+
+# Get-Said is a fact's value, or (code) where it was not read.
+function Get-Said($Fact) {
+    if ($null -eq $Fact) { return '(no such fact)' }
+    if ($Fact.PSObject.Properties['code'] -and $Fact.code) { return "($($Fact.code))" }
+    if ($Fact.PSObject.Properties['value']) { return [string]$Fact.value }
+    return ''
+}
+
+# Compare-Fact proves when both say the same, refutes when they differ, and cannot tell when the agent could not read it.
+function Compare-Fact([string]$Agent, [string]$Windows) {
+    $is = $null
+    if (-not $Agent.StartsWith('(')) { $is = ($Agent -eq $Windows) }
+    return (New-Finding $is "agent=$Agent windows=$Windows")
+}
+
+function Test-Health {
+    $facts = Read-Health
+    Add-Result 'health' $(if ($facts.Count -gt 30) { 'proved' } else { 'refuted' }) '検査の値が読める' 'The checks read their facts' ("facts=$($facts.Count) unread=" + (@($facts | Where-Object { $_.PSObject.Properties['code'] -and $_.code } | ForEach-Object { "$($_.fact)=$($_.code)" }) -join ','))
+    Test-Line 'health-realtime' 'Defender のリアルタイム検査' 'Real-time scan of Defender' {
+        Compare-Fact (Get-Said (Get-Fact $facts 'antivirus.realtime' 'defender')) ([string](Get-MpComputerStatus).RealTimeProtectionEnabled).ToLower()
+    }
+    Test-Line 'health-pattern' 'Defender のパターンファイルの日付(2日以内の差)' 'Date of the patterns of Defender (within two days)' {
+        $said = Get-Said (Get-Fact $facts 'antivirus.pattern_date' 'defender')
+        $windows = (Get-MpComputerStatus).AntivirusSignatureLastUpdated.ToUniversalTime()
+        $is = $null
+        if (-not $said.StartsWith('(')) { $is = ([Math]::Abs(([datetime]::Parse($said).ToUniversalTime() - $windows).TotalDays) -le 2) }
+        New-Finding $is "agent=$said windows=$($windows.ToString('s'))"
+    }
+    Test-Line 'health-center' 'セキュリティ センターの値' 'What Security Center says' {
+        $said = Invoke-Program $program @('ask', 'wmi', 'root\SecurityCenter2', 'AntiVirusProduct', '""', 'displayName', 'productState') 60
+        $agent = (@(($said.Out | ConvertFrom-Json).instances | ForEach-Object { "$($_.productState)" }) | Sort-Object) -join ','
+        $windows = (@(Get-CimInstance -Namespace root/SecurityCenter2 -ClassName AntiVirusProduct | ForEach-Object { "$($_.productState)" }) | Sort-Object) -join ','
+        New-Finding ($agent -eq $windows) "agent=$agent windows=$windows"
+    }
+    Test-Line 'health-bitlocker' 'ディスク暗号化' 'Disk encryption' {
+        $windows = ([string]((Get-BitLockerVolume -MountPoint $env:SystemDrive).ProtectionStatus -eq 'On')).ToLower()
+        Compare-Fact (Get-Said (Get-Fact $facts 'settings.disk_encryption' $env:SystemDrive)) $windows
+    }
+    Test-Line 'health-secureboot' 'セキュアブート' 'Secure Boot' {
+        $windows = 'false'
+        try { $windows = ([string](Confirm-SecureBootUEFI)).ToLower() } catch { $windows = 'false' }
+        Compare-Fact (Get-Said (Get-Fact $facts 'settings.secure_boot' '')).Replace('started without UEFI', 'false') $windows
+    }
+    Test-Line 'health-firewall' 'ファイアウォール' 'Firewall' {
+        $agent = (@('Domain', 'Private', 'Public' | ForEach-Object { "$_=" + [string]((Get-Said (Get-Fact $facts 'settings.firewall' $_)) -eq 'true') })) -join ','
+        $windows = (@('Domain', 'Private', 'Public' | ForEach-Object { "$_=" + [string]((Get-NetFirewallProfile -Name $_ -PolicyStore ActiveStore).Enabled -eq 'True') })) -join ','
+        New-Finding ($agent -eq $windows) "agent=$agent windows=$windows"
+    }
+    Test-Line 'health-admins' '管理者の数(無効の組込みを除く)' 'Number of administrators (without a disabled built-in one)' {
+        $said = Get-Said (Get-Fact $facts 'settings.admins' '')
+        $asleep = @(Get-LocalUser | Where-Object { ($_.SID.Value -like '*-500') -and (-not $_.Enabled) }).Count
+        $windows = @(Get-LocalGroupMember -SID 'S-1-5-32-544').Count - $asleep
+        $is = $null
+        if (-not $said.StartsWith('(')) { $is = (@($said -split ', ' | Where-Object { $_ -ne '' }).Count -eq $windows) }
+        New-Finding $is "agent=$(@($said -split ', ').Count) windows=$windows" # names stay here
+    }
+    Test-Line 'health-build' 'Windows の版' 'Build and revision' {
+        $key = 'SOFTWARE\Microsoft\Windows NT\CurrentVersion'
+        $support = Get-Said (Get-Fact $facts 'patch.support_end' '')
+        New-Finding (-not $support.StartsWith('(')) ("build=$(Get-Value $key 'CurrentBuildNumber').$(Get-Value $key 'UBR') type=$(Get-Value $key 'InstallationType') edition=$(Get-Value $key 'EditionID') support=$support")
+    }
+    Test-Line 'health-network' 'ネットワークの口の数' 'Number of network adapters' {
+        $agent = 0
+        foreach ($name in @('network.cards', 'network.wifi', 'network.tethers', 'network.modems')) {
+            $agent += @((Get-Said (Get-Fact $facts $name '')) -split ', ' | Where-Object { $_ -ne '' }).Count
+        }
+        $windows = @(Get-NetAdapter -Physical | Where-Object { $_.Status -eq 'Up' }).Count
+        New-Finding ($agent -eq $windows) "agent=$agent windows=$windows wifi=$(@((Get-Said (Get-Fact $facts 'network.wifi' '')) -match 'not readable').Count)"
+    }
+    Test-Line 'health-updates' '更新プログラムの検索(外へは問い合わせない)' 'Search for updates (nobody outside is asked)' {
+        $clock = [System.Diagnostics.Stopwatch]::StartNew()
+        $said = Invoke-Program $program @('ask', 'updates', '""') 1800
+        $answer = $said.Out | ConvertFrom-Json
+        $ok = -not ($answer.PSObject.Properties['code'] -and $answer.code)
+        New-Finding $ok "seconds=$([int]$clock.Elapsed.TotalSeconds) missing=$(@($answer.missing).Count) installed=$($answer.installed) $(if (-not $ok) { $answer.fault })"
+    }
+}
+
 # ---- the story -----------------------------------------------------------------------------------------------------------
 
 function Install-Agent {
@@ -711,6 +804,7 @@ try {
     Add-Result 'before' $(if ((Get-Opens ('\\.\' + $stick.Letter + ':')) -eq 0) { 'proved' } else { 'unknown' }) '確認の前は開ける' 'Before, the volume opens' ''
     Test-Line 'notify' 'Windows が装置の変化を知らせる' 'Windows tells of devices' { Test-Notifications }
     Test-AppLocker
+    try { Test-Health } catch { Add-Result 'health' 'unknown' '検査の値が読める' 'The checks read their facts' $_.Exception.Message }
     Install-Agent
     Test-Story $stick
     Test-Replug $stick
