@@ -31,6 +31,7 @@ func (a *agent) newCheckup() *checkup {
 	options := health.Options{
 		Root: a.root, Now: a.clock.now, Offset: a.clock.offset, Seen: notes.seen, Before: notes.before, Scratch: filepath.Join(a.config.State, "checks"),
 		Support:  func() []byte { return refs.text(view(), policy.ReferenceSupport) },
+		Cab:      filepath.Join(a.config.State, "wsusscn2.cab"), // too large for a reference: an administrator lays it down
 		Baseline: func() []byte { return refs.text(view(), policy.ReferenceBaseline) },
 	}
 	looks := map[string]func(context.Context, []policy.Probe) []policy.Reading{}

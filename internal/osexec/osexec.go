@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 )
 
@@ -45,9 +46,16 @@ func Run(ctx context.Context, p Program, o Options, args ...string) ([]byte, err
 	return run(ctx, p, path, o, args)
 }
 
+// childMark keeps a child from having children: a program that takes its words for others would never end.
+const childMark = "SEKISHO_CHILD"
+
 // Self runs this very program again with other words: for work that must be ended when it hangs, and that may not take more
 // memory than it is given.
 func Self(ctx context.Context, o Options, args ...string) ([]byte, error) {
+	if os.Getenv(childMark) != "" {
+		return nil, errors.New("cannot run this program again: it is a child already")
+	}
+	o.Env = append(slices.Clone(o.Env), childMark+"=1")
 	path, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("cannot find this program: %w", err)

@@ -20,6 +20,7 @@ type Options struct {
 	Before   func(now []string) ([]string, error)                      // the hardware that was there at first; may be nil
 	Support  func() []byte                                             // an imported table of ends of support; may be nil, and give nil
 	Baseline func() []byte                                             // an imported table of Windows' builds; may be nil, and give nil
+	Cab      string                                                    // where wsusscn2.cab may lie (Windows)
 	Windows  *winstate.Eyes                                            // nil is the system's: on Linux there is none
 	Run      func(ctx context.Context, command string) ([]byte, error) // runs a fixed command; nil is the system's
 }

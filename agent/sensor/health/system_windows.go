@@ -9,7 +9,7 @@ import (
 )
 
 func windowsEyes(o Options) *winstate.Eyes {
-	return winstate.New(winstate.Options{Now: o.Now, Baseline: o.Baseline, Support: o.Support, Before: o.Before})
+	return winstate.New(winstate.Options{Now: o.Now, Baseline: o.Baseline, Support: o.Support, Before: o.Before, Cab: o.Cab})
 }
 
 func (e *Eyes) patches(ctx context.Context) []policy.Reading {

@@ -48,9 +48,17 @@ func Due(now, last time.Time) bool {
 func (e *Eyes) Search(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, SearchTime)
 	defer cancel()
-	out, err := e.Ask(ctx, askUpdates, e.Cab)
+	out, err := e.Ask(ctx, askUpdates, e.catalogue())
 	e.search = readSearch(out, err)
 	e.search.at = e.Now()
+}
+
+// catalogue is Microsoft's file where somebody laid it down; Windows itself looks at its signature.
+func (e *Eyes) catalogue() string {
+	if e.Cab == "" || !e.Machine.Exists(e.Cab) {
+		return ""
+	}
+	return e.Cab
 }
 
 // SearchWhenDue begins a search beside the looks when it is time to, and takes up what the last one found.
@@ -64,7 +72,7 @@ func (e *Eyes) SearchWhenDue(ctx context.Context) {
 		return
 	}
 	e.searching = true
-	ask, now, cab := e.Ask, e.Now, e.Cab
+	ask, now, cab := e.Ask, e.Now, e.catalogue()
 	beside, cancel := context.WithTimeout(context.WithoutCancel(ctx), SearchTime) // longer than a look; it ends with this program
 	go func() {
 		defer cancel()

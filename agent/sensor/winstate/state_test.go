@@ -388,6 +388,23 @@ func TestWhatWindowsUpdateMissesIsShownAndItsSilenceProvesNothing(t *testing.T) 
 	}
 }
 
+func TestTheCatalogueIsUsedWhereItLies(t *testing.T) {
+	b, e := kept(t)
+	e.Cab = `C:\ProgramData\Sekisho\state\wsusscn2.cab`
+	var asked []string
+	e.Ask = func(_ context.Context, words ...string) ([]byte, error) {
+		asked = append(asked, words[1])
+		return []byte("{}"), nil
+	}
+	b.files = map[string]bool{}
+	e.Search(t.Context())
+	b.files[e.Cab] = true
+	e.Search(t.Context())
+	if len(asked) != 2 || asked[0] != "" || asked[1] != e.Cab {
+		t.Errorf("%q", asked)
+	}
+}
+
 func TestASearchRunsBesideTheLooks(t *testing.T) {
 	_, e := kept(t)
 	evening := time.Date(2026, 11, 26, 21, 0, 0, 0, time.Local)

@@ -20,7 +20,7 @@ type Options struct {
 	Support  func() []byte                                                 // an imported table of ends of support; may be nil, and give nil
 	Before   func(now []string) ([]string, error)                          // the hardware that was there at first; may be nil
 	Ask      func(ctx context.Context, question ...string) ([]byte, error) // runs the child; nil is the system's
-	Cab      string                                                        // wsusscn2.cab; "" is what the machine itself is served by
+	Cab      string                                                        // where wsusscn2.cab may lie; without it the search asks what the machine knows already
 }
 
 // Machine is one Windows.
