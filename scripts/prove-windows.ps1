@@ -674,7 +674,7 @@ function Test-Health {
     }
     Test-Line 'health-updates' '更新プログラムの検索(外へは問い合わせない)' 'Search for updates (nobody outside is asked)' {
         $clock = [System.Diagnostics.Stopwatch]::StartNew()
-        $said = Invoke-Program $program @('ask', 'updates', '""') 1800
+        $said = Invoke-Program $program @('ask', 'updates', '""') 600
         $answer = $said.Out | ConvertFrom-Json
         $ok = -not ($answer.PSObject.Properties['code'] -and $answer.code)
         New-Finding $ok "seconds=$([int]$clock.Elapsed.TotalSeconds) missing=$(@($answer.missing).Count) installed=$($answer.installed) $(if (-not $ok) { $answer.fault })"

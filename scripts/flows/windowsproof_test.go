@@ -16,6 +16,7 @@ func TestWhatTheProofScriptDependsOn(t *testing.T) {
 	w.modern()
 	before := w.registry()
 	w.tellsOfAppLocker()
+	w.tellsOfHealth()
 	must(t, os.MkdirAll(w.path(`C:\ProgramData\Sekisho\gate`), 0o755))
 	must(t, os.WriteFile(w.path(`C:\ProgramData\Sekisho\gate\shut`), nil, 0o600))
 	w.agentDoes("install")
@@ -46,5 +47,24 @@ func (w *windows) tellsOfAppLocker() {
 	var f struct{ Hash, Authenticode, Signer string }
 	if err := json.Unmarshal([]byte(facts), &f); err != nil || len(f.Hash) != 64 || len(f.Authenticode) != 64 || f.Hash == f.Authenticode || f.Signer != "" {
 		w.Errorf("applocker --file says %q: %v", facts, err)
+	}
+}
+
+// tellsOfHealth asks what the checks read, as the script does: each line is one fact, and what is not read says why.
+func (w *windows) tellsOfHealth() {
+	w.Helper()
+	code, out := w.agent("ask", "health")
+	facts := map[string]bool{}
+	for lines := json.NewDecoder(strings.NewReader(out)); lines.More(); {
+		var f struct{ Fact, Value, Code, Fault string }
+		if err := lines.Decode(&f); err != nil {
+			w.Fatalf("%v in %q", err, out)
+		}
+		facts[f.Fact] = true
+	}
+	for _, want := range []string{"antivirus.installed", "patch.updates", "patch.reboots", "settings.firewall", "settings.disk_encryption", "network.cards"} {
+		if code != 0 || !facts[want] {
+			w.Errorf("exit %d, %s is not told: %q", code, want, out)
+		}
 	}
 }
