@@ -3,6 +3,7 @@ package policy
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -15,7 +16,7 @@ import (
 // Bounds of a baseline.
 const (
 	MaxBaseline      = 4 << 20 // bytes; a year of every build is a hundredth of it
-	maxBaselineLines = 20000
+	maxBaselineLines = 5000
 	baselineTitle    = "sekisho-baseline"
 	baselineVersion  = "1"
 )
@@ -144,6 +145,9 @@ func ParseBaseline(text []byte) (Baseline, error) {
 	if len(text) > MaxBaseline {
 		return b, fmt.Errorf("cannot use the baseline: it has %d bytes, %d at most", len(text), MaxBaseline)
 	}
+	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		return parseJSONBaseline(text)
+	}
 	lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff"))))
 	n, titled := 0, false
 	for lines.Scan() {
@@ -175,6 +179,47 @@ func ParseBaseline(text []byte) (Baseline, error) {
 	return b, nil
 }
 
+// jsonBaseline is the same table as the console's import knows it.
+type jsonBaseline struct {
+	Kind   string    `json:"kind"`
+	Name   string    `json:"name"`
+	Month  string    `json:"month"`
+	MadeAt time.Time `json:"made_at"`
+	Builds []struct {
+		Build        uint32   `json:"build"`
+		Installation string   `json:"installation"`
+		Revision     uint32   `json:"revision"`
+		Released     string   `json:"released"`
+		Kind         string   `json:"kind"`
+		KB           string   `json:"kb"`
+		Editions     []string `json:"editions"`
+	} `json:"builds"`
+}
+
+func parseJSONBaseline(text []byte) (Baseline, error) {
+	var j jsonBaseline
+	if err := json.Unmarshal(text, &j); err != nil {
+		return Baseline{}, fmt.Errorf("cannot use the baseline: %w", err)
+	}
+	if j.Kind != ReferenceBaseline || !monthForm.MatchString(j.Month) || len(j.Builds) > maxBaselineLines {
+		return Baseline{}, fmt.Errorf("cannot use the baseline: it is of kind %q and month %q, with %d builds", shorten(j.Kind), shorten(j.Month), len(j.Builds))
+	}
+	b := Baseline{Month: j.Month, Made: j.MadeAt.UTC(), From: shorten(j.Name)}
+	for i, row := range j.Builds {
+		f := []string{fmt.Sprint(row.Build), row.Installation, fmt.Sprint(row.Revision), row.Released, row.Kind, row.KB}
+		if len(row.Editions) > 0 {
+			f = append(f, strings.Join(row.Editions, ","))
+		}
+		if err := b.addUpdate(f); err != nil {
+			return Baseline{}, fmt.Errorf("cannot use the baseline: builds[%d]: %w", i, err)
+		}
+	}
+	if err := b.whole(); err != nil {
+		return Baseline{}, fmt.Errorf("cannot use the baseline: %w", err)
+	}
+	return b, nil
+}
+
 func (b *Baseline) take(f []string) error {
 	switch f[0] {
 	case "month":
@@ -194,11 +239,15 @@ func (b *Baseline) take(f []string) error {
 		b.From = shorten(strings.Join(f[1:], " "))
 		return nil
 	}
+	return b.addUpdate(f)
+}
+
+func (b *Baseline) addUpdate(f []string) error {
 	u, err := readUpdate(f)
 	if err != nil {
 		return err
 	}
-	if i := slices.IndexFunc(b.rows, func(v update) bool { return v.same(u) }); i >= 0 {
+	if slices.ContainsFunc(b.rows, u.same) {
 		return fmt.Errorf("build %d.%d stands there twice", u.build, u.revision)
 	}
 	b.rows = append(b.rows, u)

@@ -112,19 +112,53 @@ func TestABaselineOfWindowsEditorsIsRead(t *testing.T) {
 	}
 }
 
-func TestTooManyLinesAreRefused(t *testing.T) {
-	var s strings.Builder
-	s.WriteString("sekisho-baseline 1\nmonth 2026-11\nmade 2026-11-12\n")
-	for i := range 5000 {
-		fmt.Fprintf(&s, "28000 client %d 2026-11-10 security KB5101681\n", i+1)
+func TestTheConsolesFormOfABaselineIsTheSameTable(t *testing.T) {
+	const good = `{"kind":"baseline","name":"Windows","month":"2026-11","made_at":"2026-11-12T00:00:00Z","builds":[
+		{"build":26200,"installation":"client","revision":8973,"released":"2026-11-10","kind":"security","kb":"KB5101684"},
+		{"build":26100,"installation":"Server Core","revision":33158,"released":"R8.11.10","kind":"security","kb":"KB5099536","editions":["ServerStandard*"]}]}`
+	b, err := ParseBaseline([]byte(good))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := ParseBaseline([]byte(s.String())); err != nil {
+	if got, err := b.Missing(WindowsVersion{Build: 26200, Revision: 8894, Installation: "Client"}); err != nil || len(got) != 1 || b.From != "Windows" {
+		t.Errorf("%v %v", got, err)
+	}
+	if got, err := b.Missing(WindowsVersion{Build: 26100, Revision: 1, Installation: "Server Core", Edition: "ServerStandardCor"}); err != nil || len(got) != 1 {
+		t.Errorf("%v %v", got, err)
+	}
+	for name, c := range map[string]struct{ from, to, says string }{
+		"cut short":        {good[100:], "", "JSON"},
+		"another kind":     {`"kind":"baseline"`, `"kind":"support"`, "kind"},
+		"another month":    {`"2026-11"`, `"2026-10"`, "2026-10"},
+		"no day":           {`2026-11-12T00:00:00Z`, `令和8年11月12日`, "parsing time"},
+		"no builds":        {good[strings.Index(good, "[")+1 : len(good)-2], "", "no line"},
+		"a broken build":   {`"revision":8973`, `"revision":0`, "builds[0]"},
+		"a KB as a number": {`"kb":"KB5101684"`, `"kb":5101684`, "cannot unmarshal"},
+	} {
+		if _, err := ParseBaseline([]byte(strings.Replace(good, c.from, c.to, 1))); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestTooManyLinesAreRefused(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("sekisho-baseline 1\nmonth 2026-11\nmade 2026-11-12\n")
+	for i := range maxBaselineLines {
+		fmt.Fprintf(&b, "28000 client %d 2026-11-10 security KB5101681\n", i+1)
+	}
+	if _, err := ParseBaseline([]byte(b.String())); err != nil {
 		t.Error(err)
+	}
+	b.WriteString("28000 server 1 2026-11-10 security KB5101681\n")
+	if _, err := ParseBaseline([]byte(b.String())); err == nil {
+		t.Error("one more was taken")
 	}
 }
 
 func FuzzBaseline(f *testing.F) {
 	f.Add(november(f))
+	f.Add([]byte(`{"kind":"baseline","month":"2026-11","made_at":"2026-11-12T00:00:00Z","builds":[{"build":26200}]}`))
 	f.Add([]byte("sekisho-baseline 1\nmonth 2026-11\nmade R8.11.12\n1 2 3 4 5 6\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		b, err := ParseBaseline(text)
