@@ -192,7 +192,6 @@ func FuzzLists(f *testing.F) {
 		if z, err := newLZ4(bytes.NewReader(b)); err == nil {
 			_ = stanzas(z, func(*stanza) {})
 		}
-		powerOnPassword(b)
 		_, _, _ = nftFilters(b)
 		parseLastlog(b, map[int]time.Time{})
 		parseWtmp(b, map[string]time.Time{})

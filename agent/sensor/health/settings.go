@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 
+	"sekisho/agent/sensor/smbios"
 	"sekisho/internal/policy"
 )
 
@@ -60,35 +61,11 @@ func (e *Eyes) bootPassword() policy.Reading {
 	if err != nil {
 		return unread(o, err)
 	}
-	set, known := powerOnPassword(b)
+	set, known := smbios.PowerOnPassword(b)
 	if !known {
 		return o.Unread(policy.CodeNoSource, "cannot tell: the firmware does not say whether a boot password is set")
 	}
 	return o.Bool(set)
-}
-
-// powerOnPassword looks for structure 24 (DMTF DSP0134, 7.25 Hardware Security): bits 7:6 are 0 disabled, 1 enabled, 2 not
-// implemented, 3 unknown.
-func powerOnPassword(table []byte) (set, known bool) {
-	for len(table) >= 4 {
-		length := int(table[1])
-		if length < 4 || length > len(table) {
-			return false, false
-		}
-		if table[0] == 24 && length >= 5 {
-			state := table[4] >> 6
-			return state == 1, state <= 1
-		}
-		if table[0] == 127 {
-			return false, false
-		}
-		end := strings.Index(string(table[length:]), "\x00\x00") // the strings end with an empty one
-		if end < 0 {
-			return false, false
-		}
-		table = table[length+end+2:]
-	}
-	return false, false
 }
 
 // encryption follows the root file system's device down to the disks: it is encrypted when every path passes LUKS.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"sekisho/agent/sensor/smbios"
 	"sekisho/internal/policy"
 )
 
@@ -145,7 +146,7 @@ func (e *Eyes) bootPassword() policy.Reading {
 	if err != nil {
 		return unread(o, err)
 	}
-	set, known := PowerOnPassword(table)
+	set, known := smbios.PowerOnPassword(table)
 	if !known {
 		return o.Unread(policy.CodeNoSource, "cannot tell: the firmware does not say whether a boot password is set")
 	}
@@ -281,7 +282,7 @@ func (e *Eyes) parts() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := Memory(table)
+	size := smbios.Memory(table)
 	if size == 0 {
 		return nil, fmt.Errorf("cannot tell how much memory there is: %w", errNoSource)
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"sekisho/agent/sensor/smbios"
 	"sekisho/internal/policy"
 )
 
@@ -472,8 +473,8 @@ func FuzzFirmware(f *testing.F) {
 	f.Add([]byte{24, 5, 0, 0, 0x40})
 	f.Add(append([]byte{0, 3, 0, 0, 255, 255, 255, 255}, table(3)...))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		PowerOnPassword(b)
-		Memory(b)
+		smbios.PowerOnPassword(b)
+		smbios.Memory(b)
 		if got := firmwareTable(b); len(got) > len(b) {
 			t.Error("more than there is")
 		}

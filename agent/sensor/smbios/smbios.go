@@ -1,4 +1,6 @@
-package winstate
+// Package smbios reads what the firmware says of its machine: a table that every operating system hands out as it is. It never
+// asks for the table itself.
+package smbios
 
 import (
 	"bytes"
@@ -51,15 +53,4 @@ func Memory(table []byte) (size uint64) {
 		}
 	})
 	return size
-}
-
-const rawHeader = 8 // RawSMBIOSData: calling method, two versions, DMI revision, length (Microsoft, GetSystemFirmwareTable)
-
-// firmwareTable takes Windows' head off.
-func firmwareTable(b []byte) []byte {
-	if len(b) < rawHeader {
-		return nil
-	}
-	n := binary.LittleEndian.Uint32(b[4:])
-	return b[rawHeader:min(len(b), rawHeader+int(min(n, 1<<20)))]
 }
