@@ -120,6 +120,23 @@ func TestAListThatBeginsAnewKeepsWhatIsKnownUntilItIsWholeAndSinceWhenItWasThere
 	}
 }
 
+func TestAQuestionIsAnsweredAndChangesNothing(t *testing.T) {
+	db := open(t)
+	enrol(t, db, "t1")
+	l := &listOf{name: wire.SheetSoftware}
+	bring(t, db, "t1", noon, l.step(true, false, nil, item(t, curl("7.1")), item(t, tool("/opt/x"))))
+	bring(t, db, "t1", noon, l.step(true, true, nil, item(t, curl("7.1")))) // half of it again
+	if got := bring(t, db, "t1", noon, wire.Sheet{Name: wire.SheetSoftware, From: l.tag, To: l.tag}); got != l.tag {
+		t.Errorf("it stands at %s", got)
+	}
+	if got := names(t, db, "t1"); got != "curl 7.1, tool " {
+		t.Errorf("a question made the list whole: %q", got)
+	}
+	if got := bring(t, db, "t1", noon, wire.Sheet{Name: wire.SheetSoftware, From: wire.Hash{5}, To: wire.Hash{5}}); got != l.tag {
+		t.Errorf("who is elsewhere is told %s", got)
+	}
+}
+
 func TestAStepThatDoesNotFollowChangesNothingAndCostsNoRecord(t *testing.T) {
 	db := open(t)
 	enrol(t, db, "t1")
