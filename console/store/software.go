@@ -119,6 +119,18 @@ func (db *DB) Product(ctx context.Context, name, publisher string, limit int) ([
 	return collect(rows, err, readInstalled)
 }
 
+// FindPrograms gives products whose name or publisher holds a text, by name.
+func (db *DB) FindPrograms(ctx context.Context, text string, limit int) ([]policy.Program, error) {
+	rows, err := db.reader.QueryContext(ctx, `SELECT DISTINCT p.kind, p.name, p.publisher,
+			CASE WHEN p.kind IN ('file', 'script', 'appimage') THEN p.hash ELSE '' END, CASE WHEN p.kind IN ('file', 'script', 'appimage') THEN p.path ELSE '' END
+		FROM programs p WHERE (LOWER(p.name) LIKE $1 ESCAPE '\' OR LOWER(p.publisher) LIKE $1 ESCAPE '\' OR p.hash = $2)
+			AND EXISTS (SELECT 1 FROM software s JOIN terminals t ON t.id = s.terminal WHERE s.program = p.id AND t.retired_at = 0)
+		ORDER BY p.name, p.publisher LIMIT $3`, like(text), text, clamp(limit, 10, 100))
+	return collect(rows, err, func(s scanner) (p policy.Program, err error) {
+		return p, s.Scan(&p.Kind, &p.Name, &p.Publisher, &p.Hash, &p.Path)
+	})
+}
+
 // Names gives the terminals of a group, by id.
 func (db *DB) Names(ctx context.Context, group string) (map[string]string, error) {
 	rows, err := db.reader.QueryContext(ctx, `SELECT id, name FROM terminals WHERE group_id = $1 AND retired_at = 0`, group)

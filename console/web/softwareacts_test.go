@@ -32,6 +32,7 @@ func TestTheFleetsListGroupsProductsAndItsCSVIsWhatIsShown(t *testing.T) {
 	if a := b.get("/software?list=forbidden"); strings.Contains(a.text, "帳票作成ツール") {
 		t.Error("the forbidden list shows what is undecided")
 	}
+	b.get("/search?q="+url.QueryEscape("帳票作成")).wants(t, "/software/product?", "株式会社帳票")
 	file := b.get("/software.csv?list=undecided").text
 	if !strings.Contains(file, "帳票作成ツール 2026") || strings.Contains(file, "curl") || len(strings.Split(strings.TrimSpace(file), "\r\n")) != 3 {
 		t.Errorf("the file says %q", file)
