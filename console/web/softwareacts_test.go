@@ -154,6 +154,18 @@ func TestAControlIsChangedWithPreviewConflictAndDraft(t *testing.T) {
 	b.get("/policy/"+f.group).wants(t, "未判定ソフトウェアの扱い")
 }
 
+func TestAnOlderControlIsBroughtBackAsANewVersion(t *testing.T) {
+	s := newSite(t, nil)
+	f := s.full()
+	s.control(f.group, policy.DefaultSoftware())
+	b, at := s.as("1007"), "/policy/"+f.group+"/software"
+	b.get(at).wants(t, at+"/edit?from=2", "ソフトウェアの制御を始める")
+	b.get(at+"/edit?from=2").wants(t, "版 2 の内容を入れてあります", "no-games")
+	if a := b.get(at + "/edit?from=1"); a.StatusCode != http.StatusNotFound { // it had no control of software
+		t.Errorf("%d", a.StatusCode)
+	}
+}
+
 func TestLearningEndsWithADay(t *testing.T) {
 	s := newSite(t, nil)
 	f := s.full()
