@@ -84,21 +84,27 @@ func insertText(n int) string {
 	return b.String()
 }
 
-// groupTx is the prepared statements within one transaction.
+// groupTx is the prepared statements within one transaction, each bound to it once.
 type groupTx struct {
 	*groupStatements
-	tx *sql.Tx
+	tx    *sql.Tx
+	bound map[*sql.Stmt]*sql.Stmt
 }
 
-func (g *groupStatements) in(tx *sql.Tx) *groupTx { return &groupTx{g, tx} }
+func (g *groupStatements) in(tx *sql.Tx) *groupTx { return &groupTx{g, tx, map[*sql.Stmt]*sql.Stmt{}} }
 
-func (s *groupTx) exec(q *sql.Stmt, args ...any) (sql.Result, error) {
-	return s.tx.Stmt(q).Exec(args...)
+func (s *groupTx) bind(q *sql.Stmt) *sql.Stmt {
+	b := s.bound[q]
+	if b == nil {
+		b = s.tx.Stmt(q)
+		s.bound[q] = b
+	}
+	return b
 }
-func (s *groupTx) row(q *sql.Stmt, args ...any) *sql.Row { return s.tx.Stmt(q).QueryRow(args...) }
-func (s *groupTx) query(q *sql.Stmt, args ...any) (*sql.Rows, error) {
-	return s.tx.Stmt(q).Query(args...)
-}
+
+func (s *groupTx) exec(q *sql.Stmt, args ...any) (sql.Result, error) { return s.bind(q).Exec(args...) }
+func (s *groupTx) row(q *sql.Stmt, args ...any) *sql.Row             { return s.bind(q).QueryRow(args...) }
+func (s *groupTx) query(q *sql.Stmt, args ...any) (*sql.Rows, error) { return s.bind(q).Query(args...) }
 
 func (s *groupTx) insert(journal int64, terminal string, rows []row) error {
 	for len(rows) > 0 {

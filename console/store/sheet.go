@@ -143,7 +143,8 @@ func (s *groupTx) storeStep(k keeper, b *batch, st *step) (wire.Hash, error) {
 		return at.tag, err
 	}
 	anew := st.from == wire.Hash{}
-	if st.bad || !anew && (st.from != at.tag || at.turn == 0) {
+	asks := !anew && st.from == st.to && len(st.set)+len(st.gone) == 0 // only where the list stands
+	if st.bad || asks || !anew && (st.from != at.tag || at.turn == 0) {
 		return at.tag, nil
 	}
 	next := place{tag: at.tag, turn: at.turn, items: at.items, whole: !st.more}

@@ -120,6 +120,23 @@ func TestAListThatBeginsAnewKeepsWhatIsKnownUntilItIsWholeAndSinceWhenItWasThere
 	}
 }
 
+func TestAQuestionIsAnsweredAndChangesNothing(t *testing.T) {
+	db := open(t)
+	enrol(t, db, "t1")
+	l := &listOf{name: wire.SheetSoftware}
+	bring(t, db, "t1", noon, l.step(true, false, nil, item(t, curl("7.1")), item(t, tool("/opt/x"))))
+	bring(t, db, "t1", noon, l.step(true, true, nil, item(t, curl("7.1")))) // half of it again
+	if got := bring(t, db, "t1", noon, wire.Sheet{Name: wire.SheetSoftware, From: l.tag, To: l.tag}); got != l.tag {
+		t.Errorf("it stands at %s", got)
+	}
+	if got := names(t, db, "t1"); got != "curl 7.1, tool " {
+		t.Errorf("a question made the list whole: %q", got)
+	}
+	if got := bring(t, db, "t1", noon, wire.Sheet{Name: wire.SheetSoftware, From: wire.Hash{5}, To: wire.Hash{5}}); got != l.tag {
+		t.Errorf("who is elsewhere is told %s", got)
+	}
+}
+
 func TestAStepThatDoesNotFollowChangesNothingAndCostsNoRecord(t *testing.T) {
 	db := open(t)
 	enrol(t, db, "t1")
@@ -166,30 +183,43 @@ func TestAStepThatDoesNotFollowChangesNothingAndCostsNoRecord(t *testing.T) {
 	}
 }
 
+// TestAListHasNoMoreLinesThanTheProtocolAllowsHoweverOftenItBegins copies a terminal's lines within the database, where
+// the wire would take minutes.
 func TestAListHasNoMoreLinesThanTheProtocolAllowsHoweverOftenItBegins(t *testing.T) {
 	db := open(t)
 	enrol(t, db, "t1")
-	for round := range 4 {
-		l := &listOf{name: wire.SheetSoftware}
-		for n := 0; n <= wire.MaxSheetItems; n += wire.MaxSheetStep {
-			set := make([]wire.Item, wire.MaxSheetStep)
-			for i := range set {
-				set[i] = wire.Item{ID: fmt.Sprintf("r%d-%d", round, n+i), Body: json.RawMessage(`{"name":"x"}`)}
-			}
-			before := l.tag
-			sh := l.step(n == 0, true, nil, set...)
-			if got := bring(t, db, "t1", noon, sh); n == wire.MaxSheetItems && got != before {
-				t.Errorf("line %d was taken", n+1)
-			} else if n < wire.MaxSheetItems && got != l.tag {
-				t.Fatalf("line %d was not taken", n+1)
-			}
-		}
+	l := &listOf{name: wire.SheetSoftware}
+	bring(t, db, "t1", noon, l.step(true, true, nil, item(t, curl("7.1"))))
+	_, err := db.writer.Exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+		INSERT INTO software (terminal, item, turn, program, username, installed_at, first_seen, changed_at, body)
+		SELECT 't1', 'copy ' || n.i, turn, program, '', 0, 1, 1, body FROM software, n WHERE item = 'deb:curl:amd64'`, wire.MaxSheetItems-1)
+	must(t, err)
+	_, err = db.writer.Exec(`UPDATE sheets SET items = $1`, wire.MaxSheetItems)
+	must(t, err)
+	before := l.tag
+	if got := bring(t, db, "t1", noon, l.step(false, true, nil, item(t, tool("/opt/one/more")))); got != before {
+		t.Error("one line more than the protocol allows was taken")
 	}
-	var n int
+	_, err = db.writer.Exec(`INSERT INTO software (terminal, item, turn, program, username, installed_at, first_seen, changed_at, body)
+		SELECT 't1', 'again ' || item, turn, program, '', 0, 1, 1, body FROM software`)
+	must(t, err)
+	bring(t, db, "t1", noon, (&listOf{name: wire.SheetSoftware}).step(true, true, nil, item(t, curl("7.1"))))
+	if n := lines(t, db); n != 2*wire.MaxSheetItems {
+		t.Errorf("a list that began twice has %d lines", n)
+	}
+	_, err = db.writer.Exec(`INSERT INTO software (terminal, item, turn, program, username, installed_at, first_seen, changed_at, body)
+		VALUES ('t1', 'one too many', 1, 1, '', 0, 1, 1, '{}')`)
+	must(t, err)
+	bring(t, db, "t1", noon, (&listOf{name: wire.SheetSoftware}).step(true, true, nil, item(t, curl("7.2"))))
+	if n := lines(t, db); n != 1 {
+		t.Errorf("of a terminal that begins without an end %d lines are kept", n)
+	}
+}
+
+func lines(t testing.TB, db *DB) (n int) {
+	t.Helper()
 	must(t, db.reader.QueryRow(`SELECT COUNT(*) FROM software`).Scan(&n))
-	if n > 3*wire.MaxSheetItems {
-		t.Errorf("%d lines are kept", n)
-	}
+	return n
 }
 
 func TestALineThatNobodyCanReadIsShownUnderItsId(t *testing.T) {

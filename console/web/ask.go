@@ -160,12 +160,12 @@ func (s *server) askRevoke(r *request) error {
 		return seeOther(r, at)
 	}
 	say, what := p.words.say, "grant.medium"
-	question, warning := "ask.revoke", "ask.revoke.what"
+	question, warning, why := "ask.revoke", "ask.revoke.what", "grant.revoke.why"
 	if g.Permit != nil {
-		question, warning, what = "ask.revoke.software", "ask.revoke.software.what", "permit.software"
+		question, warning, why, what = "ask.revoke.software", "ask.revoke.software.what", "permit.revoke.why", "permit.software"
 	}
 	return s.ask(r, askPage{
-		Question: say(question), Warning: say(warning), Why: say("grant.revoke.why"),
+		Question: say(question), Warning: say(warning), Why: say(why),
 		Facts: []fact{
 			{say("grant"), g.ID}, {say(what), g.DeviceName}, {say("terminal"), g.TerminalName},
 			{say("grant.period"), say("from_until", p.cal.moment(g.From), p.cal.moment(g.Until))}, {say("grant.reason"), g.Reason},

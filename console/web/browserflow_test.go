@@ -101,3 +101,34 @@ func TestAPolicyIsChangedInARealBrowserWithoutLosingWhatIsTyped(t *testing.T) {
 	}
 	w.silent("policy")
 }
+
+func TestADryRunTellsHowFarItIsAndCanBeStoppedInARealBrowser(t *testing.T) {
+	s := newSite(t, bundledAssets(t))
+	f := s.full()
+	w := openWindow(t, s)
+	w.signIn("1007")
+	ctx := context.Background()
+	run := store.DryRun{Group: f.group, State: store.RunRunning, Total: 1_000_000, Body: "{}", By: "1007"}
+	id, err := s.db.BeginDryRun(ctx, run, s.now)
+	s.must(err)
+	run.ID, run.Done = id, 250_000
+	s.must(s.db.MoveDryRun(ctx, run, s.now))
+	w.open(fmt.Sprint("/policy/", f.group, "/software/dryrun/", id))
+	w.until("it shows how far it is", `document.querySelector("progress").value === 25`)
+	w.axe("dry run under way")
+	w.keep("dryrun-running-1280")
+	run.Done = 750_000
+	s.must(s.db.MoveDryRun(ctx, run, s.now))
+	w.until("it goes on by itself", `document.querySelector("progress").value === 75`)
+	w.press(`form[action$="/cancel"] button`)
+	w.until("it was stopped", `document.querySelector("[data-state=cancelled]") !== null`)
+
+	run.ID, err = s.db.BeginDryRun(ctx, run, s.now)
+	s.must(err)
+	w.open(fmt.Sprint("/policy/", f.group, "/software/dryrun/", run.ID))
+	w.until("another one runs", `document.querySelector("[data-state=running]") !== null`)
+	run.State, run.Body = store.RunDone, `{"stopped":[]}`
+	s.must(s.db.MoveDryRun(ctx, run, s.now))
+	w.until("the answer appears by itself", `document.querySelector("[data-state=done]") !== null`)
+	w.silent("dry run")
+}

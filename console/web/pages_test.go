@@ -25,7 +25,7 @@ func (f fleet) addresses() []string {
 		"/policy/" + f.other + "/software/proposal", "/policy/" + f.group + "/software/import", "/policy/" + f.group + "/software/publish", fmt.Sprint("/policy/", f.group, "/software/dryrun/", f.run),
 		fmt.Sprint("/violations/", f.program), fmt.Sprint("/carryout/new?event=", f.program), "/carryout/new?terminal=" + f.counter + "&item=" + url.QueryEscape("app:Chohyo"), "/carryout/" + f.permit, "/carryout/" + f.permit + "/revoke",
 		"/violations?kind=program&state=all", "/policy", "/policy/" + f.group, "/policy/" + f.group + "?version=1", "/policy/" + f.group + "/edit", "/policy/" + f.other + "/edit?from=1",
-		"/records", "/search", "/search?q=KT-0123", "/search?q=4C53", "/search?q=nothing", "/tokens", "/tokens/1", "/accounts", "/account",
+		"/records", "/search", "/search?q=KT-0123", "/search?q=4C53", "/search?q=nothing", "/search?q=curl", "/tokens", "/tokens/1", "/accounts", "/account",
 	}
 }
 

@@ -144,7 +144,14 @@ func (s *server) learnt(r *request, body *proposalPage) (map[policy.Program]*lea
 func (s *server) inUse(r *request, body *proposalPage, note func(policy.Program) *learnt) error {
 	known := map[string]*learnt{}
 	body.From = r.now.Add(-lookBack)
-	return s.DB.ProgramEvents(r.Context(), body.Group.ID, body.From, func(e store.ProgramEvent) bool {
+	mine, err := s.DB.Names(r.Context(), body.Group.ID)
+	if err != nil {
+		return err
+	}
+	return s.DB.ProgramEvents(r.Context(), func(e store.ProgramEvent) bool {
+		if _, ok := mine[e.Terminal]; !ok || e.At.Before(body.From) {
+			return true
+		}
 		body.Events++
 		raw := policy.ProgramIn(e.Body)
 		l, have := known[string(raw)]

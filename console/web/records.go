@@ -134,20 +134,29 @@ func (n names) object(act, object string) string {
 	return n.of(object)
 }
 
-// searchPage is one answer over terminals, violations and serial numbers.
+// searchPage is one answer over terminals, violations, serial numbers and software.
 type searchPage struct {
 	Text      string         `json:"text"`
 	Terminals []terminalView `json:"terminals"`
 	Events    []eventView    `json:"violations"`
 	Total     int            `json:"total"` // of violations
 	All       string         `json:"all"`
+	Software  []foundProgram `json:"software"`
 	Only      int64          `json:"only,omitempty"` // the one violation that a request number stands for
+}
+
+// foundProgram is a product that the text names.
+type foundProgram struct {
+	Name      string `json:"name"`
+	Publisher string `json:"publisher,omitempty"`
+	Kind      string `json:"kind"`
+	URL       string `json:"url"`
 }
 
 const searchShown = 10
 
 func (s *server) search(r *request) error {
-	body := searchPage{Text: cut(strings.TrimSpace(r.URL.Query().Get("q")), 200), Terminals: []terminalView{}, Events: []eventView{}}
+	body := searchPage{Text: cut(strings.TrimSpace(r.URL.Query().Get("q")), 200), Terminals: []terminalView{}, Events: []eventView{}, Software: []foundProgram{}}
 	if body.Text != "" {
 		if err := s.find(r, &body); err != nil {
 			return err
@@ -166,6 +175,13 @@ func (s *server) find(r *request, body *searchPage) error {
 	}
 	for _, t := range terminals[:min(len(terminals), searchShown)] {
 		body.Terminals = append(body.Terminals, s.terminalView(t, r.now))
+	}
+	programs, err := s.DB.FindPrograms(r.Context(), body.Text, searchShown)
+	if err != nil {
+		return err
+	}
+	for _, p := range programs {
+		body.Software = append(body.Software, foundProgram{p.Name, p.Publisher, string(p.Kind), productURL(p)})
 	}
 	if number := requestNumber(body.Text); number != "" {
 		if err := s.findEvents(r, body, view{State: "all", Request: number}); err != nil || body.Total > 0 {

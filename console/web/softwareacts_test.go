@@ -32,6 +32,7 @@ func TestTheFleetsListGroupsProductsAndItsCSVIsWhatIsShown(t *testing.T) {
 	if a := b.get("/software?list=forbidden"); strings.Contains(a.text, "帳票作成ツール") {
 		t.Error("the forbidden list shows what is undecided")
 	}
+	b.get("/search?q="+url.QueryEscape("帳票作成")).wants(t, "/software/product?", "株式会社帳票")
 	file := b.get("/software.csv?list=undecided").text
 	if !strings.Contains(file, "帳票作成ツール 2026") || strings.Contains(file, "curl") || len(strings.Split(strings.TrimSpace(file), "\r\n")) != 3 {
 		t.Errorf("the file says %q", file)
@@ -151,6 +152,18 @@ func TestAControlIsChangedWithPreviewConflictAndDraft(t *testing.T) {
 		t.Error("the draft that was published is still there")
 	}
 	b.get("/policy/"+f.group).wants(t, "未判定ソフトウェアの扱い")
+}
+
+func TestAnOlderControlIsBroughtBackAsANewVersion(t *testing.T) {
+	s := newSite(t, nil)
+	f := s.full()
+	s.control(f.group, policy.DefaultSoftware())
+	b, at := s.as("1007"), "/policy/"+f.group+"/software"
+	b.get(at).wants(t, at+"/edit?from=2", "ソフトウェアの制御を始める")
+	b.get(at+"/edit?from=2").wants(t, "版 2 の内容を入れてあります", "no-games")
+	if a := b.get(at + "/edit?from=1"); a.StatusCode != http.StatusNotFound { // it had no control of software
+		t.Errorf("%d", a.StatusCode)
+	}
 }
 
 func TestLearningEndsWithADay(t *testing.T) {

@@ -50,6 +50,17 @@ type controlPage struct {
 	Learning bool              `json:"learning"`
 	Learnt   bool              `json:"learnt"` // the time to learn is over
 	Finds    map[string]int    `json:"finds"`  // by list
+	History  []controlVersion  `json:"history"`
+}
+
+// controlVersion is a version of the group's policy that changed the control of software.
+type controlVersion struct {
+	Version int64       `json:"version"`
+	Mode    policy.Mode `json:"mode,omitempty"`
+	Rules   int         `json:"rules"`
+	Reason  string      `json:"reason"`
+	By      string      `json:"by"`
+	At      time.Time   `json:"at"`
 }
 
 type programRuleView struct {
@@ -91,6 +102,11 @@ func (s *server) control(r *request) error {
 	if body.Draft, err = s.draftView(r, have); err != nil {
 		return err
 	}
+	history, err := s.DB.GroupHistory(r.Context(), g.ID)
+	if err != nil {
+		return err
+	}
+	body.History = controlHistory(p, history)
 	finds, _, err := s.finds(r.Context(), g.ID, r.now)
 	if err != nil {
 		return err
@@ -99,6 +115,18 @@ func (s *server) control(r *request) error {
 		body.Finds[row.List]++
 	}
 	return show(s, r, "software-control", body, title("control.title", g.Name), section("policy"))
+}
+
+// controlHistory leaves out the versions that changed only something else.
+func controlHistory(p *pages, history []store.GroupPolicy) []controlVersion {
+	var list []controlVersion
+	for i, v := range history {
+		if v.Software == nil || i+1 < len(history) && history[i+1].Version == v.Version-1 && len(p.softwareChanges(history[i+1].Software, v.Software)) == 0 {
+			continue
+		}
+		list = append(list, controlVersion{v.Version, v.Software.Mode, len(v.Software.Rules), v.Reason, v.By, v.At})
+	}
+	return list
 }
 
 func programRuleViews(p *pages, rules []policy.ProgramRule, now time.Time) []programRuleView {
@@ -136,8 +164,9 @@ type softwareEditPage struct {
 	Effect   effect         `json:"effect"`
 	Newer    int64          `json:"newer,omitempty"`
 	NewerBy  string         `json:"newer_by,omitempty"`
-	Draft    bool           `json:"draft"` // it was filled from the draft
-	Stops    bool           `json:"stops"` // publishing begins to stop programs
+	Draft    bool           `json:"draft"`          // it was filled from the draft
+	From     int64          `json:"from,omitempty"` // or from an older version: going back is a change like any other
+	Stops    bool           `json:"stops"`          // publishing begins to stop programs
 	Clauses  []clauseChoice `json:"-"`
 	Kinds    []string       `json:"-"`
 	Sources  []string       `json:"-"`
@@ -164,6 +193,16 @@ func (s *server) editSoftware(r *request) error {
 	control := have.Software
 	if control == nil {
 		control = policy.DefaultSoftware()
+	}
+	if from, _ := strconv.ParseInt(r.URL.Query().Get("from"), 10, 64); from > 0 && from != have.Version {
+		old, err := s.DB.GroupPolicy(r.Context(), g.ID, from)
+		if err == nil && old.Software == nil {
+			err = store.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		control, body.From = old.Software, from
 	}
 	if r.URL.Query().Get("draft") != "" {
 		d, err := s.DB.Draft(r.Context(), g.ID)

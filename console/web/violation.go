@@ -176,6 +176,14 @@ func cannotGrant(dev policy.Device) string {
 	return ""
 }
 
+// ModeWords is the family of words of the mode: a control of software has its own.
+func (b violationPage) ModeWords() string {
+	if b.Program != nil {
+		return "software.mode"
+	}
+	return "mode"
+}
+
 // programPart adds what the rule's owner wrote. The rule is the one of today: the record itself says what it was called then.
 func (s *server) programPart(r *request, e store.Event, part *programPart) error {
 	d := e.Record.Decision

@@ -122,15 +122,19 @@ func (s *server) runDry(ctx context.Context, run store.DryRun, g groupView, d st
 
 func (s *server) rehearse(ctx context.Context, run *store.DryRun, g groupView, d store.Draft, now time.Time) (dryRunAnswer, error) {
 	from := now.Add(-dryRunBack)
-	total, err := s.DB.CountProgramEvents(ctx, g.ID, from)
+	mine, err := s.DB.Names(ctx, g.ID)
 	if err != nil {
 		return dryRunAnswer{}, err
 	}
-	run.Total = total
+	if run.Total, err = s.DB.CountProgramEvents(ctx); err != nil {
+		return dryRunAnswer{}, err
+	}
 	look := policy.Rehearse(softwarePolicy(g.ID, g.Name, d.Software), now)
 	told, failed := time.Now(), error(nil)
-	err = s.DB.ProgramEvents(ctx, g.ID, from, func(e store.ProgramEvent) bool {
-		look.Event(e.Terminal, e.Name, e.At, e.Body)
+	err = s.DB.ProgramEvents(ctx, func(e store.ProgramEvent) bool {
+		if name, ok := mine[e.Terminal]; ok && !e.At.Before(from) {
+			look.Event(e.Terminal, name, e.At, e.Body)
+		}
 		if run.Done++; run.Done%1024 == 0 && time.Since(told) > dryRunTells {
 			told = time.Now()
 			failed = s.DB.MoveDryRun(ctx, *run, s.Now()) // a conflict: it was cancelled

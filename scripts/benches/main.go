@@ -25,6 +25,7 @@ const usage = `bench: measures Sekisho
   ingest      the console: records a second stored, lost and doubled when it is killed
   inventory   2,000 packages looked at, against dpkg-query; what one install costs on the wire
   idle        the console with a thousand terminals connected
+  whatif      the console says what a draft would have done about a million recorded events of software
   gate        does any byte get through; from the kernel's word to the verdict, against USBGuard  (lab)
   decision    the second half of gate alone                                                       (lab)
   grant       from the click to the usable stick                                                   (lab)
@@ -57,7 +58,7 @@ type benchmark struct {
 
 func benchmarks() []benchmark {
 	return []benchmark{
-		{"outbox", outboxFigures}, {"inventory", inventoryFigures}, {"checks", checksFigures}, {"ingest", ingestFigures}, {"idle", idleFigures},
+		{"outbox", outboxFigures}, {"inventory", inventoryFigures}, {"checks", checksFigures}, {"ingest", ingestFigures}, {"idle", idleFigures}, {"whatif", whatifFigures},
 		{"gate", gateFigures}, {"decision", decisionFigures}, {"grant", grantFigures}, {"footprint", footprintFigures},
 	}
 }
