@@ -18,6 +18,7 @@ import (
 	"sekisho/agent/sensor"
 	"sekisho/agent/sensor/software"
 	"sekisho/agent/sheet"
+	"sekisho/agent/sensor/archive"
 	"sekisho/agent/update"
 	"sekisho/internal/durable"
 	"sekisho/internal/policy"
@@ -46,6 +47,8 @@ type agent struct {
 	hand       hand
 	gate       gate
 	programs   programGate
+	archives   archive.Reader
+	sources    sources
 	memory     *memory
 	journal    *journal
 	chronicler *chronicler
@@ -145,6 +148,7 @@ func (a *agent) assemble(first *policy.Policy) {
 		Alive: func() { system.say("WATCHDOG=1") }, Watchdog: system.watchdog(),
 		Log: a.log,
 	})
+	a.archives.Root, a.archives.Control = a.root, packageControl
 	a.programs = programGate(openDoor{})
 	if !a.observe {
 		a.programs = a.newProgramGate()
@@ -294,8 +298,13 @@ func (a *agent) answer(ctx context.Context) {
 	}
 	defer os.Remove(path)
 	local.Serve(ctx, l, func(r local.Request) local.Answer {
-		if r.Ask == local.AskCases {
+		switch r.Ask {
+		case local.AskCases:
 			return local.Answer{Cases: a.guard.cases(), Link: a.voice.report()}
+		case local.AskPackages:
+			return a.wanted(ctx, r)
+		case local.AskInstalled:
+			return a.installedNow(ctx)
 		}
 		s := a.guard.status()
 		return local.Answer{Status: &s, Link: a.voice.report(), Software: a.inventory.state(), Checks: a.checkup.results()}

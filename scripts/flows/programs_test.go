@@ -76,3 +76,11 @@ func TestAProgramThatSomebodyBroughtDoesNotRun(t *testing.T) {
 	s.ran("what is installed", "echo REACHED")
 	fmt.Println(s.run("systemctl status sekisho-agent --no-pager | head -20"))
 }
+
+// events are the newest records that the console has.
+func (s *scene) events() []store.Event {
+	s.Helper()
+	rows, err := s.db.Events(s.T.Context(), store.EventFilter{Limit: 500})
+	must(s.T, err)
+	return rows
+}

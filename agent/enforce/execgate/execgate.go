@@ -38,14 +38,14 @@ type Seen struct {
 	Note     string // what the records should say besides
 }
 
-// outcome says what a decision comes to at the gate.
-func outcome(d policy.Decision) (policy.Outcome, bool) {
+// Outcome says what a decision comes to at the gate, and whether that is to be recorded.
+func Outcome(d policy.Decision) (policy.Outcome, bool) {
 	switch {
 	case d.Mode == policy.ModeLearn:
 		return policy.OutcomeLearnt, true
 	case d.Action == policy.ActionAllow || d.Action == "":
 		return policy.OutcomeAllowed, false
-	case d.Action == policy.ActionBlock && d.Mode == policy.ModeEnforce:
+	case d.Do() == policy.ActionBlock:
 		return policy.OutcomeBlocked, true
 	case d.Action == policy.ActionBlock && d.Mode == policy.ModeAudit:
 		return policy.OutcomeAudit, true

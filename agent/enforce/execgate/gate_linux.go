@@ -218,6 +218,13 @@ func (g *Gate) index() *index {
 	return noIndex
 }
 
+// Essential says whether the system does not start without an installed package.
+func (g *Gate) Essential(pkg string) bool {
+	x := g.index()
+	n, ok := x.byName[pkg]
+	return ok && x.packages[n].Essential
+}
+
 func (g *Gate) interpreterNames() map[key]string {
 	if m := g.programs.Load(); m != nil {
 		return *m

@@ -73,15 +73,17 @@ func (c *asked) run() verdict {
 	if c.isOwn() {
 		return verdict{trust: askExec | askOpen}
 	}
-	if p, d, ok := c.packaged(); ok {
+	p, d, ok := c.packaged()
+	if ok && !denies(d) {
 		v := c.say(*p, d, "")
-		if !v.deny {
-			v.trust = askExec | askOpen
-		}
+		v.trust = askExec | askOpen
 		return v
 	}
-	if c.inTransaction() {
+	if c.inTransaction() { // the scripts of a forbidden package too: it could not be removed
 		return verdict{}
+	}
+	if ok {
+		return c.say(*p, d, "")
 	}
 	return c.lone(kindOf(c.start()), "")
 }
@@ -123,7 +125,7 @@ func (c *asked) openPrivate() verdict {
 	case ok && !denies(d):
 		return verdict{trust: askOpen}
 	case ok && (isELF(c.start()) || looksLikeScript(c.path, c.start())):
-		if writing, loading := c.by.opening(); !writing && (loading || c.interpreted()) {
+		if writing, loading := c.by.opening(); !writing && (loading || c.interpreted()) && !c.inTransaction() {
 			return c.say(*p, d, c.by.program())
 		}
 		return verdict{}
@@ -207,7 +209,7 @@ func (c *asked) lone(kind policy.ProgramKind, command string) verdict {
 
 // say makes a verdict of a decision.
 func (c *asked) say(p policy.Program, d policy.Decision, command string) verdict {
-	o, tell := outcome(d)
+	o, tell := Outcome(d)
 	v := verdict{deny: denies(d)}
 	if tell {
 		v.seen = &Seen{Program: p, Decision: d, Outcome: o, UID: c.by.uid(), Command: command, Parent: c.by.program()}
@@ -215,9 +217,7 @@ func (c *asked) say(p policy.Program, d policy.Decision, command string) verdict
 	return v
 }
 
-func denies(d policy.Decision) bool {
-	return d.Action == policy.ActionBlock && d.Mode == policy.ModeEnforce
-}
+func denies(d policy.Decision) bool { return d.Do() == policy.ActionBlock }
 
 // isOwn says whether the file is the agent's own program or one that stops and starts it.
 func (c *asked) isOwn() bool {
