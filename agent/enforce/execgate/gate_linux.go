@@ -2,6 +2,7 @@ package execgate
 
 import (
 	"context"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -88,10 +89,13 @@ func (g *Gate) stand(ctx context.Context) error {
 		return err
 	}
 	defer k.close()
-	g.renew(k)
+	if err := g.renew(k); err != nil && g.trusted.Load() == nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	failed := make(chan error, 1)
+	defer startDeadman(ctx)()
 	crew := &crew{g: g, k: k, failed: failed}
 	for range workers {
 		crew.hire()
@@ -167,7 +171,7 @@ func (g *Gate) renew(k *kernel) error {
 	}
 	if err == nil {
 		var x *index
-		if x, err = readDpkg(g.Root, programs); err == nil {
+		if x, err = readDpkg(g.Root, programs, len(g.index().entries)); err == nil {
 			g.trusted.Store(x)
 		}
 	}
@@ -178,6 +182,7 @@ func (g *Gate) renew(k *kernel) error {
 	names := findInterpreters(g.Root)
 	g.programs.Store(&names)
 	g.forget(k)
+	debug.FreeOSMemory() // what reading took is not needed again before the next installation
 	return err
 }
 
