@@ -89,7 +89,7 @@ var attempts = []attempt{
 	{name: "an ext4 stick", as: "root", try: stick("ext4", "")},
 	{name: "a tmpfs that is mounted later", as: "root", try: "mkdir -p /mnt/t && mount -t tmpfs t /mnt/t && cp ~taro/evil /mnt/t && sleep 0.3; su taro -c '/mnt/t/evil reached'; umount /mnt/t"},
 	{name: "a bind mount of the home folder", as: "root", try: "mkdir -p /mnt/b && mount --bind /home/taro /mnt/b; su taro -c '/mnt/b/evil reached'; umount /mnt/b"},
-	{name: "text through a pipe, cat plain | sh", try: "cat ~/plain | sh"},
+	{name: "text through a pipe into a shell", try: "cat ~/plain | sh"},
 	{name: "a program in the command line, python -c", try: `python3 -c 'print("REACHED")'`},
 	{name: "text of no telling name, read by a shell itself", try: "bash -c '. ~/plain'"},
 }

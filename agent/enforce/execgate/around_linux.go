@@ -32,7 +32,11 @@ func (g *Gate) watchMounts(k *kernel) error {
 		if !g.watches(m) || k.marked[m.dev] {
 			continue
 		}
-		if err := k.watch("/proc/1/root"+m.point, questionMask); err != nil {
+		err := k.watch("/proc/1/root"+m.point, questionMask)
+		if errors.Is(err, unix.EACCES) && !foreign(m.fsType) { // somebody keeps even root from there: the agent's own view must do
+			err = k.watch(m.point, questionMask)
+		}
+		if err != nil {
 			g.Log.Warn().Err(err).Str("path", m.point).Msg("cannot watch a file system")
 			if foreign(m.fsType) {
 				continue // a user's own (FUSE) lets nobody else in, root neither
@@ -61,7 +65,7 @@ func (g *Gate) watchMounts(k *kernel) error {
 // kernel's own. Newer kernels let nobody mark it; then such a program is not seen (docs/limits.md). The agent's own helpers
 // must not start from there: see osexec.
 func (g *Gate) watchMemory(k *kernel) {
-	if k.memory {
+	if k.memory || g.quiet {
 		return
 	}
 	k.memory = true
