@@ -123,7 +123,7 @@ func (l *lab) execs(ctx context.Context, times int, cold bool) ([]time.Duration,
 
 // crowded gives the agent's memory when it knows 6,000 packages.
 func (l *lab) crowded(ctx context.Context) (float64, error) {
-	if _, err := l.m.Run(ctx, "cp -a /var/lib/dpkg /root/dpkg; python3 - <<'P'\n"+packageCrowd+"P\nsystemctl restart sekisho-agent"); err != nil {
+	if _, err := l.m.Run(ctx, "systemctl stop sekisho-agent; cp -a /var/lib/dpkg /root/dpkg; python3 - <<'P'\n"+packageCrowd+"P\nsystemctl start sekisho-agent"); err != nil {
 		return 0, err
 	}
 	if err := l.await(ctx, "the gate with many packages", time.Minute, fmt.Sprintf("journalctl -u sekisho-agent -o cat | grep -q '\"packages\":%d'", manyPackages/1000)); err != nil {

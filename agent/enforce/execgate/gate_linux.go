@@ -2,6 +2,7 @@ package execgate
 
 import (
 	"context"
+	"os"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -96,7 +97,7 @@ func (g *Gate) stand(ctx context.Context) error {
 	defer cancel()
 	failed := make(chan error, 1)
 	defer startDeadman(ctx)()
-	crew := &crew{g: g, k: k, failed: failed}
+	crew := &crew{g: g, k: k, failed: failed, self: int32(os.Getpid())}
 	for range workers {
 		crew.hire()
 	}

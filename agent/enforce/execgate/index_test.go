@@ -100,13 +100,13 @@ Depends: bash
 	}
 }
 
-func TestAMillionPathsTakeEightBytesEach(t *testing.T) {
+func TestManyPathsTakeEightBytesEach(t *testing.T) {
 	x := newIndex([]policy.Program{deb("a", "amd64"), deb("b", "amd64")}, policy.ProgramDeb)
-	for i := range 1_000_000 {
+	for i := range 200_000 {
 		x.add(fmt.Sprintf("/usr/lib/p%d/file", i), i&1)
 	}
 	x.sort()
-	if len(x.entries) < 999_990 || ownersOf(x.owners("/usr/lib/p77/file")) != "b" || ownersOf(x.owners("/usr/lib/p1000000/file")) != "" {
+	if len(x.entries) < 199_990 || ownersOf(x.owners("/usr/lib/p77/file")) != "b" || ownersOf(x.owners("/usr/lib/p200000/file")) != "" {
 		t.Errorf("%d entries, %q", len(x.entries), ownersOf(x.owners("/usr/lib/p77/file")))
 	}
 }

@@ -41,6 +41,24 @@ func (g *Gate) judge(ctx context.Context, q question) verdict {
 	return verdict{}
 }
 
+// trivial says that there is nothing to judge: no file that can be run, or an empty one, as every new file is, that is opened
+// by nobody who would run what is in it a moment later.
+func (g *Gate) trivial(q question) bool {
+	if q.mask&askExec != 0 {
+		return false
+	}
+	f, err := statFD(int(q.fd))
+	if err != nil || !f.regular() {
+		return true
+	}
+	if f.size > 0 {
+		return false
+	}
+	exe, err := statPath(process(q.pid).at("exe"))
+	_, runs := g.interpreterNames()[key{exe.dev, exe.inode}]
+	return err == nil && !runs
+}
+
 // asked is one question with what was found out about it.
 type asked struct {
 	*Gate
