@@ -128,8 +128,8 @@ func (s *scene) upgradesItsLibrary() {
 // diesOwingAnswers: an agent that stands still and is then killed keeps nobody waiting.
 func (s *scene) diesOwingAnswers() {
 	s.Helper()
-	out := s.run(`pid=$(systemctl show -p MainPID --value sekisho-agent); kill -STOP $pid
-for i in 1 2 3 4 5; do cp /usr/bin/echo /var/tmp/w$i; (/var/tmp/w$i REACHED >>/var/tmp/reached) & done
+	out := s.run(`for i in 1 2 3 4 5; do cp /usr/bin/echo /var/tmp/w$i; done; : >/var/tmp/reached; pid=$(systemctl show -p MainPID --value sekisho-agent)
+kill -STOP $pid; for i in 1 2 3 4 5; do (/var/tmp/w$i REACHED >>/var/tmp/reached) & done
 sleep 1; test ! -s /var/tmp/reached && echo WAITING; kill -KILL $pid; wait; grep -c REACHED /var/tmp/reached`)
 	if out != "WAITING\n5" {
 		s.Errorf("what waited for the killed agent came to %q", out)

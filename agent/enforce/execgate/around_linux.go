@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
@@ -51,35 +50,11 @@ func (g *Gate) watchMounts(k *kernel) error {
 		}
 	}
 	g.mounts.Store(&types)
-	g.watchMemory(k)
 	if len(k.marked) == 0 {
 		return errors.Join(refused, errors.New("cannot judge programs: no file system can be watched"))
 	}
 	g.trouble.set(g, "mount", refused)
 	return nil
-}
-
-// watchMemory asks about programs that are run from files in memory (memfd_create(2)), which lie in a file system of the
-// kernel's own. Newer kernels let nobody mark it; then such a program is not seen (docs/limits.md). The agent's own helpers
-// must not start from there: see osexec.
-func (g *Gate) watchMemory(k *kernel) {
-	if k.memory || g.quiet {
-		return
-	}
-	k.memory = true
-	fs, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
-	if err != nil {
-		return // osexec has to use files in memory here
-	}
-	unix.Close(fs)
-	fd, err := unix.MemfdCreate("sekisho-mark", unix.MFD_CLOEXEC)
-	if err != nil {
-		return
-	}
-	defer unix.Close(fd)
-	if err := k.watch("/proc/self/fd/"+strconv.Itoa(fd), unix.FAN_OPEN_EXEC_PERM); err != nil {
-		g.Log.Info().Err(err).Msg("programs in memory cannot be seen on this kernel")
-	}
 }
 
 func (g *Gate) watches(m mount) bool {

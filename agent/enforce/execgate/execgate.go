@@ -22,8 +22,6 @@ type Options struct {
 	Mounts   func(mountPoint, fsType string) bool // which file systems to watch; nil: every local one that can hold programs
 	Log      zerolog.Logger
 	Limit    time.Duration // the longest that the kernel waits for an answer; 0 is answerWithin
-
-	quiet bool // in tests: leave alone what is not Mounts' to say, the kernel's own memory
 }
 
 // answerWithin bounds every answer. What takes longer gets the policy's answer for a stall.

@@ -46,7 +46,7 @@ func newStage(t *testing.T, limit time.Duration) *stage {
 		Report: func(n Seen) { s.mu.Lock(); s.seen = append(s.seen, n); s.mu.Unlock() },
 		Fault:  func(text string) { s.mu.Lock(); s.fault = text; s.mu.Unlock() },
 		Mounts: func(point, _ string) bool { return point == s.dir },
-		Log:    zerolog.Nop(), Limit: limit, quiet: true,
+		Log:    zerolog.Nop(), Limit: limit,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup

@@ -17,7 +17,6 @@ type kernel struct {
 	turn    sync.Mutex
 	evict   uint // FAN_MARK_EVICTABLE where the kernel knows it
 	marked  map[uint64]bool
-	memory  bool // files in memory were marked, or cannot be
 	onClose sync.Once
 }
 
