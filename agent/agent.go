@@ -16,9 +16,9 @@ import (
 	"sekisho/agent/local"
 	"sekisho/agent/outbox"
 	"sekisho/agent/sensor"
+	"sekisho/agent/sensor/archive"
 	"sekisho/agent/sensor/software"
 	"sekisho/agent/sheet"
-	"sekisho/agent/sensor/archive"
 	"sekisho/agent/update"
 	"sekisho/internal/durable"
 	"sekisho/internal/policy"
@@ -178,6 +178,7 @@ func (a *agent) takeStock() {
 	a.sheets = sheet.Open(a.config.State, time.Now, a.log)
 	eyes := software.Open(a.stock())
 	a.inventory = newInventory(eyes, a.guard, a.sheets, a.config.State, a.journal.queued, a.log)
+	a.inventory.after = func() { go a.installedNow(context.Background()) } // bounded by itself
 }
 
 // published passes on that programs may be judged otherwise than before.

@@ -43,8 +43,11 @@ type inventory struct {
 	again chan struct{}     // judge everything anew
 	said  map[string]string // by program: what the last record says that no rule allows it by; run owns it
 
+	after func() // called when a look found something; may be nil
+
 	mu     sync.Mutex
 	report *local.Software
+	latest map[string]policy.Program // what the last look found, by id; nil before the first
 }
 
 func newInventory(eyes eyesOnSoftware, g *guard, sheets *sheet.Keeper, dir string, queued func() int, log zerolog.Logger) *inventory {
@@ -103,6 +106,7 @@ func (i *inventory) look() {
 	if l == nil {
 		return
 	}
+	i.remember(l.Programs)
 	for _, ev := range l.Events {
 		i.happened(ev)
 	}
@@ -118,6 +122,34 @@ func (i *inventory) look() {
 		problem = err.Error()
 	}
 	i.fault(problem)
+}
+
+// remember shows what was found to the gate before programs, which looks at it anew.
+func (i *inventory) remember(programs []policy.Program) {
+	latest := make(map[string]policy.Program, len(programs))
+	for _, p := range programs {
+		if p.Kind == policy.ProgramDeb {
+			latest[p.ID] = p
+		}
+	}
+	i.mu.Lock()
+	i.latest = latest
+	i.mu.Unlock()
+	if i.after != nil {
+		i.after()
+	}
+}
+
+// complete says of installed packages where they came from, and whether anybody has looked yet.
+func (i *inventory) complete(programs []policy.Program) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for n, p := range programs {
+		if k, ok := i.latest[p.ID]; ok && k.Version == p.Version {
+			programs[n].Source, programs[n].Origin, programs[n].Signer = k.Source, k.Origin, k.Signer
+		}
+	}
+	return i.latest != nil
 }
 
 func (i *inventory) fault(text string) {

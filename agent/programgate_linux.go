@@ -13,9 +13,16 @@ func (a *agent) newProgramGate() programGate {
 	})
 }
 
-// packages are those that are installed, with where they came from as far as this agent saw it.
+// packages are those that are installed, with where they came from, as the eyes found out or as this agent saw when they
+// were vetted. Before the first look nobody knows: a rule that asks for it would stop everything.
 func (a *agent) packages() ([]policy.Program, error) {
 	all, err := a.installed()
+	if err != nil {
+		return nil, err
+	}
+	if !a.inventory.complete(all) {
+		return nil, execgate.ErrNotYet
+	}
 	a.sources.complete(all)
-	return all, err
+	return all, nil
 }

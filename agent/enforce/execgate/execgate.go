@@ -4,6 +4,7 @@
 package execgate
 
 import (
+	"errors"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -55,3 +56,6 @@ func Outcome(d policy.Decision) (policy.Outcome, bool) {
 
 // RuleStall is the rule of an answer that was given because there was none in time.
 const RuleStall = "built-in stall"
+
+// ErrNotYet is Packages' answer before anybody knows what is installed: the gate waits for a Refresh.
+var ErrNotYet = errors.New("cannot judge programs: nobody has looked yet at what is installed")

@@ -2,6 +2,7 @@ package execgate
 
 import (
 	"context"
+	"errors"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -65,7 +66,9 @@ func (g *Gate) Run(ctx context.Context) {
 	go g.tell(ctx)
 	for {
 		if g.wanted.Load() {
-			g.trouble.set(g, "kernel", g.stand(ctx))
+			if err := g.stand(ctx); !errors.Is(err, ErrNotYet) {
+				g.trouble.set(g, "kernel", err)
+			}
 		}
 		again := time.NewTimer(retryOpen)
 		select {
@@ -74,7 +77,7 @@ func (g *Gate) Run(ctx context.Context) {
 			return
 		case <-g.turned:
 		case <-again.C:
-		case answer := <-g.refresh: // nothing stands: there is nothing to renew
+		case answer := <-g.refresh: // nothing stands yet: what it could not read it tries again
 			answer <- nil
 		}
 		again.Stop()
@@ -175,6 +178,9 @@ func (g *Gate) renew(k *kernel) error {
 		if x, err = readDpkg(g.Root, programs, len(g.index().entries)); err == nil {
 			g.trusted.Store(x)
 		}
+	}
+	if errors.Is(err, ErrNotYet) {
+		return err
 	}
 	if err != nil {
 		g.Log.Error().Err(err).Msg("cannot read which packages are installed")
