@@ -74,10 +74,7 @@ func TestAPackageThatNobodyPermittedIsNotUnpacked(t *testing.T) {
 	for about, command := range map[string]string{
 		"forbidden, from the signed repository":     "DEBIAN_FRONTEND=noninteractive apt-get -qy install games",
 		"from a repository without a signature":     "DEBIAN_FRONTEND=noninteractive apt-get -qy install odd",
-		"a file, by apt":                            "DEBIAN_FRONTEND=noninteractive apt-get -qy install /srv/lab/loose/loose_1.0_amd64.deb",
-		"a file, from where dpkg stands":            "cd /srv/lab/loose && dpkg --unpack loose_1.0_amd64.deb",
 		"a folder":                                  "dpkg -iR /srv/lab/loose",
-		"a file in the name of a permitted package": "dpkg -i /srv/lab/loose/good_9.9_amd64.deb",
 		"a file that somebody put into apt's cache": "cp /srv/lab/loose/good_9.9_amd64.deb /var/cache/apt/archives/ && dpkg -i /var/cache/apt/archives/good_9.9_amd64.deb",
 	} {
 		if out := s.fails(command); !strings.Contains(out, "Sekisho: パッケージ") || !strings.Contains(out, "要求番号: ") {

@@ -18,7 +18,7 @@ func (s *scene) control(change func(*policy.Software)) {
 	s.Helper()
 	have, err := s.db.GroupPolicy(s.T.Context(), "default", 0)
 	must(s.T, err)
-	if have.Software == nil {
+	if have.By != "lab" { // what a new group begins with
 		have.Software = &policy.Software{Mode: policy.ModeEnforce, Undecided: policy.ActionBlock, Stall: policy.ActionAllow, Rules: []policy.ProgramRule{s.learnt()}}
 	}
 	change(have.Software)
