@@ -124,15 +124,20 @@ out.write('/root/guest %d %s\n' % (len(b), hashlib.sha256(b).hexdigest()))
 
 // fapolicyd starts Debian's package with the rules that its own documentation recommends ("known-libs", README-rules).
 func (l *lab) fapolicyd(ctx context.Context) error {
-	_, err := l.m.Run(ctx, `rm -f /etc/systemd/system/fapolicyd.service /etc/fapolicyd/rules.d/*; systemctl daemon-reload
+	_, err := l.m.Run(ctx, `cat >/root/peer.sh <<'S'
+rm -f /etc/systemd/system/fapolicyd.service /etc/fapolicyd/rules.d/*; systemctl daemon-reload
 cd /usr/share/fapolicyd/sample-rules
 for n in 10-languages 20-dracut 21-updaters 30-patterns 40-bad-elf 41-shared-obj 42-trusted-elf 70-trusted-lang 72-shell 90-deny-execute 95-allow-open; do cp $n.rules /etc/fapolicyd/rules.d/; done
 sed -i 's/^trust = .*/trust = file/' /etc/fapolicyd/fapolicyd.conf
 python3 - <<'P'
 `+peerTrust+`
 P
-fagenrules >/dev/null; systemctl start fapolicyd`)
+fagenrules >/dev/null; systemctl start fapolicyd
+S`)
 	if err != nil {
+		return err
+	}
+	if _, err := l.long(ctx, "sh /root/peer.sh", 8*time.Minute); err != nil { // ten thousand hashes, on an emulated processor
 		return err
 	}
 	return l.await(ctx, "fapolicyd", 4*time.Minute, "cp -f /root/guest /var/tmp/probe; ! su taro -c '/var/tmp/probe reached' >/dev/null 2>&1")
