@@ -47,8 +47,11 @@ type inventory struct {
 
 	mu     sync.Mutex
 	report *local.Software
-	latest map[string]policy.Program // what the last look found, by id; nil before the first
+	latest map[string]provenance // what the last look found, by id; nil before the first
 }
+
+// provenance is where an installed package came from.
+type provenance struct{ version, source, origin, signer string }
 
 func newInventory(eyes eyesOnSoftware, g *guard, sheets *sheet.Keeper, dir string, queued func() int, log zerolog.Logger) *inventory {
 	i := &inventory{eyes: eyes, guard: g, sheets: sheets, path: filepath.Join(dir, "programs.json"), now: g.Clock.now, queued: queued, log: log,
@@ -126,10 +129,10 @@ func (i *inventory) look() {
 
 // remember shows what was found to the gate before programs, which looks at it anew.
 func (i *inventory) remember(programs []policy.Program) {
-	latest := make(map[string]policy.Program, len(programs))
+	latest := make(map[string]provenance, len(programs))
 	for _, p := range programs {
 		if p.Kind == policy.ProgramDeb {
-			latest[p.ID] = p
+			latest[p.ID] = provenance{p.Version, p.Source, p.Origin, p.Signer}
 		}
 	}
 	i.mu.Lock()
@@ -145,8 +148,8 @@ func (i *inventory) complete(programs []policy.Program) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for n, p := range programs {
-		if k, ok := i.latest[p.ID]; ok && k.Version == p.Version {
-			programs[n].Source, programs[n].Origin, programs[n].Signer = k.Source, k.Origin, k.Signer
+		if k, ok := i.latest[p.ID]; ok && k.version == p.Version {
+			programs[n].Source, programs[n].Origin, programs[n].Signer = k.source, k.origin, k.signer
 		}
 	}
 	return i.latest != nil
