@@ -100,9 +100,11 @@ printf '#!/bin/sh\necho REACHED\n' >script.sh; printf 'print("REACHED")\n' >x.py
 func (s *scene) permitEnds(hash string) {
 	s.Helper()
 	until := time.Now().Add(20 * time.Second)
-	s.control(func(p *policy.Software) {
-		p.Permits = []policy.Permit{{ID: "1", Match: policy.ProgramMatch{Hash: []string{hash}}, From: time.Now().Add(-time.Hour), Until: until}}
-	})
+	there := s.terminal("it is there", func(store.Terminal) bool { return true })
+	given, err := s.db.PutGrant(s.T.Context(), store.Grant{Grant: policy.Grant{From: time.Now().Add(-time.Hour), Until: until, Approver: "lab"}, Terminal: there.ID,
+		Reason: "lab", By: "lab", DeviceName: "brought", Permit: &policy.Permit{Match: policy.ProgramMatch{Hash: []string{hash}}}}, time.Now())
+	must(s.T, err)
+	s.terminal("the permission counts", func(t store.Terminal) bool { return t.Applied >= given.Revision && t.Applied == t.Revision })
 	s.ran("a permitted program", "/home/taro/brought REACHED")
 	eventually(s.T, time.Minute, "the permission ends", func() error {
 		if out, err := s.taro("/home/taro/brought REACHED"); err == nil {
