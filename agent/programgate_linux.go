@@ -8,14 +8,14 @@ import (
 // newProgramGate makes the gate on fanotify.
 func (a *agent) newProgramGate() programGate {
 	return execgate.New(execgate.Options{
-		Root: a.root, Packages: a.packages, Decide: a.guard.judgeProgram, Report: a.saw, Fault: a.programFault,
+		Root: a.root, Packages: a.trustedPackages, Decide: a.guard.judgeProgram, Report: a.saw, Fault: a.programFault,
 		Own: []string{programPath, programPath + ".before"}, Log: a.log,
 	})
 }
 
-// packages are those that are installed, with where they came from, as the eyes found out or as this agent saw when they
+// trustedPackages are those that are installed, with where they came from, as the eyes found out or as this agent saw when they
 // were vetted. Before the first look nobody knows: a rule that asks for it would stop everything.
-func (a *agent) packages() ([]policy.Program, error) {
+func (a *agent) trustedPackages() ([]policy.Program, error) {
 	all, err := a.installed()
 	if err != nil {
 		return nil, err
