@@ -16,6 +16,7 @@ import (
 	"sekisho/agent/local"
 	"sekisho/agent/outbox"
 	"sekisho/agent/sensor"
+	"sekisho/agent/sensor/archive"
 	"sekisho/agent/sensor/software"
 	"sekisho/agent/sheet"
 	"sekisho/agent/update"
@@ -46,6 +47,8 @@ type agent struct {
 	hand       hand
 	gate       gate
 	programs   programGate
+	archives   archive.Reader
+	sources    sources
 	memory     *memory
 	journal    *journal
 	chronicler *chronicler
@@ -145,6 +148,7 @@ func (a *agent) assemble(first *policy.Policy) {
 		Alive: func() { system.say("WATCHDOG=1") }, Watchdog: system.watchdog(),
 		Log: a.log,
 	})
+	a.archives.Root, a.archives.Control = a.root, packageControl
 	a.programs = programGate(openDoor{})
 	if !a.observe {
 		a.programs = a.newProgramGate()
@@ -174,6 +178,7 @@ func (a *agent) takeStock() {
 	a.sheets = sheet.Open(a.config.State, time.Now, a.log)
 	eyes := software.Open(a.stock())
 	a.inventory = newInventory(eyes, a.guard, a.sheets, a.config.State, a.journal.queued, a.log)
+	a.inventory.after = func() { go a.installedNow(context.Background()) } // bounded by itself
 }
 
 // published passes on that programs may be judged otherwise than before.
@@ -294,8 +299,13 @@ func (a *agent) answer(ctx context.Context) {
 	}
 	defer os.Remove(path)
 	local.Serve(ctx, l, func(r local.Request) local.Answer {
-		if r.Ask == local.AskCases {
+		switch r.Ask {
+		case local.AskCases:
 			return local.Answer{Cases: a.guard.cases(), Link: a.voice.report()}
+		case local.AskPackages:
+			return a.wanted(ctx, r)
+		case local.AskInstalled:
+			return a.installedNow(ctx)
 		}
 		s := a.guard.status()
 		return local.Answer{Status: &s, Link: a.voice.report(), Software: a.inventory.state(), Checks: a.checkup.results()}

@@ -24,10 +24,16 @@ func installFiles() error {
 	if err := installProgram(); err != nil {
 		return err
 	}
-	for _, f := range linux.Files() {
-		if f.Path == unitPath || missing(f.Needs) {
+	return writeFiles("/", append(linux.Files(), linux.Hooks()...))
+}
+
+// writeFiles writes those that have a reader below root.
+func writeFiles(root string, files []linux.File) error {
+	for _, f := range files {
+		if f.Path == unitPath || f.Needs != "" && missing(filepath.Join(root, f.Needs)) {
 			continue
 		}
+		f.Path = filepath.Join(root, f.Path)
 		if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
 			return fmt.Errorf("cannot install: %w", err)
 		}
@@ -122,7 +128,7 @@ func removeService(ctx context.Context, byPackage bool) error {
 
 func removeFiles(ctx context.Context) error {
 	var all error
-	for _, f := range linux.Files() {
+	for _, f := range append(linux.Files(), linux.Hooks()...) {
 		if err := os.Remove(f.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			all = errors.Join(all, fmt.Errorf("cannot remove: %w", err))
 		}

@@ -43,9 +43,15 @@ type inventory struct {
 	again chan struct{}     // judge everything anew
 	said  map[string]string // by program: what the last record says that no rule allows it by; run owns it
 
+	after func() // called when a look found something; may be nil
+
 	mu     sync.Mutex
 	report *local.Software
+	latest map[string]provenance // what the last look found, by id; nil before the first
 }
+
+// provenance is where an installed package came from.
+type provenance struct{ version, source, origin, signer string }
 
 func newInventory(eyes eyesOnSoftware, g *guard, sheets *sheet.Keeper, dir string, queued func() int, log zerolog.Logger) *inventory {
 	i := &inventory{eyes: eyes, guard: g, sheets: sheets, path: filepath.Join(dir, "programs.json"), now: g.Clock.now, queued: queued, log: log,
@@ -103,6 +109,7 @@ func (i *inventory) look() {
 	if l == nil {
 		return
 	}
+	i.remember(l.Programs)
 	for _, ev := range l.Events {
 		i.happened(ev)
 	}
@@ -118,6 +125,34 @@ func (i *inventory) look() {
 		problem = err.Error()
 	}
 	i.fault(problem)
+}
+
+// remember shows what was found to the gate before programs, which looks at it anew.
+func (i *inventory) remember(programs []policy.Program) {
+	latest := make(map[string]provenance, len(programs))
+	for _, p := range programs {
+		if p.Kind == policy.ProgramDeb {
+			latest[p.ID] = provenance{p.Version, p.Source, p.Origin, p.Signer}
+		}
+	}
+	i.mu.Lock()
+	i.latest = latest
+	i.mu.Unlock()
+	if i.after != nil {
+		i.after()
+	}
+}
+
+// complete says of installed packages where they came from, and whether anybody has looked yet.
+func (i *inventory) complete(programs []policy.Program) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for n, p := range programs {
+		if k, ok := i.latest[p.ID]; ok && k.version == p.Version {
+			programs[n].Source, programs[n].Origin, programs[n].Signer = k.source, k.origin, k.signer
+		}
+	}
+	return i.latest != nil
 }
 
 func (i *inventory) fault(text string) {

@@ -26,6 +26,8 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 	exitNoCase = 3 // `request`: there is nothing to tell
+
+	exitRefused = 10 // `package-gate`: nothing may be installed; the hooks know it by this number
 )
 
 // errUsage says that the command line was wrong; what is wrong was printed already.
@@ -55,6 +57,7 @@ func commands() []command {
 		{"doctor", "check what could keep the agent from its work", doctorCommand},
 		{"applocker", "show what AppLocker on Windows is told by a policy", applockerCommand},
 		{"quarantine", "show what was put into quarantine, or bring it back", quarantineCommand},
+		{"package-gate", "ask whether packages may be installed (what the hooks of apt and dpkg do)", packageGateCommand},
 		{"watch-update", "swap in the version that lies ready, and out again unless it reports (what sekisho-update does)", watchCommand},
 		{"version", "print the version", versionCommand},
 	}
@@ -94,6 +97,8 @@ func exitCode(s streams, err error) int {
 		return exitUsage
 	case errors.Is(err, errNoCase):
 		return exitNoCase
+	case errors.Is(err, errRefused):
+		return exitRefused
 	}
 	fmt.Fprintf(s.err, "sekisho-agent: %v\n", err)
 	return exitFailed

@@ -32,7 +32,9 @@ func mayReplace() error {
 func mayRemove(bool) error { return nil }
 
 // preparePackage is what dpkg and rpm cannot do for themselves.
-func preparePackage(streams) error { return unshadow("/") }
+func preparePackage(streams) error {
+	return errors.Join(unshadow("/"), writeFiles("/", linux.Hooks()))
+}
 
 func runsFrom(path string) bool {
 	self, err := os.Executable()

@@ -16,6 +16,7 @@ type programGate interface {
 	Published(*policy.Policy)
 	Run(context.Context)
 	Vetted(pid int)                // this package manager may install what it asked for
+	Essential(pkg string) bool     // the system does not start without it
 	Refresh(context.Context) error // what is installed has changed: returns once that counts
 }
 
@@ -25,6 +26,7 @@ type openDoor struct{}
 func (openDoor) Published(*policy.Policy)      {}
 func (openDoor) Run(context.Context)           {}
 func (openDoor) Vetted(int)                    {}
+func (openDoor) Essential(string) bool         { return false }
 func (openDoor) Refresh(context.Context) error { return nil }
 
 // saw takes what the gate saw to the guard.
@@ -54,4 +56,18 @@ func (a *agent) programFault(text string) {
 		a.log.Error().Str("err", text).Msg("programs are not judged as they should be")
 	}
 	a.guard.post(func() { a.guard.setFault(wire.FaultPrograms, text) })
+}
+
+// numbered records a judgement and gives the number to be told on the telephone.
+func (g *guard) numbered(j judgement) string {
+	answer := make(chan string, 1)
+	if !g.post(func() { answer <- g.program(j) }) {
+		return ""
+	}
+	select {
+	case number := <-answer:
+		return number
+	case <-g.done:
+		return ""
+	}
 }

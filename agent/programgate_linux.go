@@ -1,11 +1,28 @@
 package main
 
-import "sekisho/agent/enforce/execgate"
+import (
+	"sekisho/agent/enforce/execgate"
+	"sekisho/internal/policy"
+)
 
 // newProgramGate makes the gate on fanotify.
 func (a *agent) newProgramGate() programGate {
 	return execgate.New(execgate.Options{
-		Root: a.root, Packages: a.installed, Decide: a.guard.judgeProgram, Report: a.saw, Fault: a.programFault,
+		Root: a.root, Packages: a.trustedPackages, Decide: a.guard.judgeProgram, Report: a.saw, Fault: a.programFault,
 		Own: []string{programPath, programPath + ".before"}, Log: a.log,
 	})
+}
+
+// trustedPackages are those that are installed, with where they came from, as the eyes found out or as this agent saw when they
+// were vetted. Before the first look nobody knows: a rule that asks for it would stop everything.
+func (a *agent) trustedPackages() ([]policy.Program, error) {
+	all, err := a.installed()
+	if err != nil {
+		return nil, err
+	}
+	if !a.inventory.complete(all) {
+		return nil, execgate.ErrNotYet
+	}
+	a.sources.complete(all)
+	return all, nil
 }

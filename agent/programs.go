@@ -66,13 +66,14 @@ func (g *guard) publish() {
 // onProgram takes what was decided about a program elsewhere, records it and tells the user.
 func (g *guard) onProgram(j judgement) { g.post(func() { g.program(j) }) }
 
-func (g *guard) program(j judgement) {
+// program gives the number that the user was told with it.
+func (g *guard) program(j judgement) (request string) {
 	key := saying{j.event.What, j.event.Program.ID, j.decision.Rule, j.outcome}
 	now := time.Now()
-	request := g.tellProgram(j, key, now)
+	request = g.tellProgram(j, key, now)
 	if s := g.programs.said[key]; s != nil && repeats(j.event.What) && now.Sub(s.at) < countFor {
 		s.times++
-		return
+		return request
 	} else if s != nil {
 		j.event.Times = s.times + 1
 	}
@@ -81,6 +82,7 @@ func (g *guard) program(j judgement) {
 		Kind: wire.RecordProgram, Software: &j.event, Decision: &j.decision, Outcome: j.outcome, Steps: j.steps,
 		Request: request, Revision: j.decision.Revision, Code: j.code,
 	})
+	return request
 }
 
 // repeats says whether something happens again and again of itself: a program that is started in a loop. What is installed,

@@ -34,24 +34,25 @@ func dial(ctx context.Context, path string) (net.Conn, error) {
 	return d.DialContext(ctx, "unix", path)
 }
 
-// peer is the user id of who asks (unix(7), SO_PEERCRED), -1 when unknown; for the log only.
-func peer(conn net.Conn) int {
+// peer is who asks (unix(7), SO_PEERCRED), as the kernel says.
+func peer(conn net.Conn) Peer {
+	nobody := Peer{-1, -1}
 	u, ok := conn.(*net.UnixConn)
 	if !ok {
-		return -1
+		return nobody
 	}
 	raw, err := u.SyscallConn()
 	if err != nil {
-		return -1
+		return nobody
 	}
-	uid := -1
+	who := nobody
 	err = raw.Control(func(fd uintptr) {
 		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			uid = int(cred.Uid)
+			who = Peer{int(cred.Pid), int(cred.Uid)}
 		}
 	})
 	if err != nil {
-		return -1
+		return nobody
 	}
-	return uid
+	return who
 }

@@ -15,4 +15,4 @@ func Listen(path string) (net.Listener, error) { return listenLoopback(path) }
 func dial(ctx context.Context, path string) (net.Conn, error) { return dialLoopback(ctx, path) }
 
 // peer is unknown: the loopback does not say who asks.
-func peer(net.Conn) int { return -1 }
+func peer(net.Conn) Peer { return Peer{-1, -1} }

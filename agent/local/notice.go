@@ -46,7 +46,12 @@ func (n Notice) Words() (title, body string) {
 	if c := n.Check; c != nil {
 		said, what = w.failing(c.Stage, c.Todo.In(n.Language)), c.Name.In(n.Language)
 	}
-	lines := []string{strings.ReplaceAll(said.advice, "%", what)}
+	lines := append([]string{strings.ReplaceAll(said.advice, "%", what)}, n.grounds(w)...)
+	return strings.ReplaceAll(said.title, "%", what), strings.Join(lines, "\n")
+}
+
+// grounds are the lines about the clause, whom to call and what to say there.
+func (n Notice) grounds(w words) (lines []string) {
 	if title := n.Clause.Title.In(n.Language); title != "" {
 		lines = append(lines, w.basis+title+w.quote(n.Clause.Quote))
 	}
@@ -56,7 +61,7 @@ func (n Notice) Words() (title, body string) {
 	if n.Request != "" {
 		lines = append(lines, w.request+n.Request+w.requestHint)
 	}
-	return strings.ReplaceAll(said.title, "%", what), strings.Join(lines, "\n")
+	return lines
 }
 
 // words of one language; % stands for what kind of device it is.

@@ -30,12 +30,38 @@ const (
 const (
 	AskStatus = "status"
 	AskCases  = "cases" // what a person at the terminal reads out on the telephone
+	// AskPackages asks whether package files may be installed, AskInstalled tells that some were. Only root may.
+	AskPackages  = "packages"
+	AskInstalled = "installed"
 )
+
+// workLimit is how long the questions of a package manager may take: its files are read whole.
+const workLimit = 90 * time.Second
+
+func (r Request) limit() time.Duration {
+	if r.Ask == AskPackages || r.Ask == AskInstalled {
+		return workLimit
+	}
+	return talkLimit
+}
 
 // Request is one line of JSON.
 type Request struct {
-	Ask string `json:"ask"`
+	Ask     string   `json:"ask"`
+	Files   []string `json:"files,omitempty"`   // of AskPackages: at most MaxFiles
+	Manager int      `json:"manager,omitempty"` // process id of the package manager
+
+	peer Peer
 }
+
+// MaxFiles bounds the files of one question.
+const MaxFiles = 200
+
+// Peer is who asks, as the system says; -1 is unknown.
+type Peer struct{ PID, UID int }
+
+// Peer says who asks.
+func (r Request) Peer() Peer { return r.peer }
 
 // Answer is one line of JSON.
 type Answer struct {
@@ -46,6 +72,8 @@ type Answer struct {
 
 	Software *Software            `json:"software,omitempty"`
 	Checks   []policy.CheckResult `json:"checks,omitempty"`
+	// Refused are the packages that may not be installed.
+	Refused []Refusal `json:"refused,omitempty"`
 }
 
 // Software is how the control of programs stands; nil: nobody has looked yet.
@@ -84,7 +112,13 @@ func parseRequest(line []byte) (Request, error) {
 	if dec.More() {
 		return Request{}, errors.New("cannot read request: something follows it")
 	}
-	if r.Ask != AskStatus && r.Ask != AskCases {
+	switch r.Ask {
+	case AskStatus, AskCases, AskInstalled:
+	case AskPackages:
+		if len(r.Files) > MaxFiles {
+			return Request{}, fmt.Errorf("cannot answer: %d files are too many for one question, %d is the most", len(r.Files), MaxFiles)
+		}
+	default:
 		return Request{}, fmt.Errorf("cannot answer %.32q: not a question this agent knows", r.Ask)
 	}
 	return r, nil
@@ -127,10 +161,17 @@ func talk(conn net.Conn, answer func(Request) Answer, refused *calm, log zerolog
 		return // went away, or said too much
 	}
 	req, err := parseRequest(line)
+	req.peer = peer(conn)
+	if err == nil && req.limit() != talkLimit {
+		if req.peer.UID != 0 {
+			err = errors.New("cannot answer: only root installs packages")
+		}
+		_ = conn.SetDeadline(time.Now().Add(req.limit())) // one that fails has the shorter limit
+	}
 	var a Answer
 	if err != nil {
 		a.Error = err.Error()
-		refused.once(time.Now(), func() { log.Info().Err(err).Int("uid", peer(conn)).Msg("local question refused") })
+		refused.once(time.Now(), func() { log.Info().Err(err).Int("uid", req.peer.UID).Msg("local question refused") })
 	} else {
 		a = answer(req)
 	}
@@ -158,7 +199,7 @@ func (c *calm) once(now time.Time, say func()) {
 // Ask asks the running agent.
 func Ask(ctx context.Context, path string, r Request) (Answer, error) {
 	var a Answer
-	ctx, cancel := context.WithTimeout(ctx, talkLimit)
+	ctx, cancel := context.WithTimeout(ctx, r.limit())
 	defer cancel()
 	conn, err := dial(ctx, path)
 	if err != nil {

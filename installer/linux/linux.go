@@ -18,6 +18,10 @@ var (
 	initramfsHook []byte
 	//go:embed dracut.conf
 	dracutConf []byte
+	//go:embed apt.conf
+	aptConf []byte
+	//go:embed dpkg.cfg
+	dpkgConf []byte
 )
 
 // Names of the agent's unit, and of the one that installs its updates.
@@ -44,5 +48,14 @@ func Files() []File {
 		{Path: "/etc/systemd/system/sekisho-dracut.service", Mode: 0o644, Data: dracutUnit, Needs: "/etc/dracut.conf.d"},
 		{Path: "/etc/systemd/system/" + UpdateUnit, Mode: 0o644, Data: updateUnit},
 		{Path: "/etc/systemd/system/" + AgentUnit, Mode: 0o644, Data: agentUnit},
+	}
+}
+
+// Hooks lists what lets package managers ask the agent first. A package's scripts write and remove them too: they are no
+// configuration of anybody's, and must not outlive the program that they run.
+func Hooks() []File {
+	return []File{
+		{Path: "/etc/apt/apt.conf.d/00sekisho", Mode: 0o644, Data: aptConf, Needs: "/etc/apt/apt.conf.d"},
+		{Path: "/etc/dpkg/dpkg.cfg.d/sekisho", Mode: 0o644, Data: dpkgConf, Needs: "/etc/dpkg/dpkg.cfg.d"},
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 func TestEveryFileHasAPlaceAndContent(t *testing.T) {
 	seen := map[string]bool{}
-	for _, f := range Files() {
+	for _, f := range append(Files(), Hooks()...) {
 		if !strings.HasPrefix(f.Path, "/etc/") || len(f.Data) == 0 || f.Mode == 0 || seen[f.Path] {
 			t.Errorf("%s: mode %o, %d bytes, seen %v", f.Path, f.Mode, len(f.Data), seen[f.Path])
 		}

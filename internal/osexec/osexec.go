@@ -75,6 +75,11 @@ func run(ctx context.Context, p Program, path string, o Options, args []string) 
 	if o.Stdout != nil {
 		cmd.Stdout = o.Stdout
 	}
+	started, err := detour(cmd)
+	if err != nil {
+		return nil, err
+	}
+	defer started()
 	if err := confined(cmd, o); err != nil {
 		return out.Bytes(), explain(ctx, p, err, complaint)
 	}

@@ -13,6 +13,7 @@ const (
 	UpdateInitramfs Program = "update-initramfs"
 	Dracut          Program = "dracut"
 	AptHelper       Program = "apt-helper"
+	DpkgDeb         Program = "dpkg-deb"
 	RPM             Program = "rpm"
 
 	// What tells of the terminal's health; all of it only looks.
@@ -38,6 +39,7 @@ var programs = map[Program][]string{
 	UpdateInitramfs: {"/usr/sbin/update-initramfs"},
 	Dracut:          {"/usr/bin/dracut", "/sbin/dracut"},
 	AptHelper:       {"/usr/lib/apt/apt-helper"},
+	DpkgDeb:         {"/usr/bin/dpkg-deb"},
 	RPM:             {"/usr/bin/rpm", "/bin/rpm"},
 
 	Nft:           {"/usr/sbin/nft", "/sbin/nft"},

@@ -16,8 +16,6 @@ import (
 
 var errLost = errors.New("cannot record every program: more were seen than could be written down")
 
-func (g *Gate) self() int32 { return int32(os.Getpid()) }
-
 // watchMounts marks every file system that the machine shows; one that is marked already costs nothing more.
 func (g *Gate) watchMounts(k *kernel) error {
 	text, err := os.ReadFile("/proc/1/mountinfo")
@@ -31,8 +29,15 @@ func (g *Gate) watchMounts(k *kernel) error {
 		if !g.watches(m) || k.marked[m.dev] {
 			continue
 		}
-		if err := k.watch("/proc/1/root"+m.point, questionMask); err != nil {
+		err := k.watch("/proc/1/root"+m.point, questionMask)
+		if errors.Is(err, unix.EACCES) && !foreign(m.fsType) { // somebody keeps even root from there: the agent's own view must do
+			err = k.watch(m.point, questionMask)
+		}
+		if err != nil {
 			g.Log.Warn().Err(err).Str("path", m.point).Msg("cannot watch a file system")
+			if foreign(m.fsType) {
+				continue // a user's own (FUSE) lets nobody else in, root neither
+			}
 			refused = fmt.Errorf("cannot judge programs on %s: %w", m.point, err)
 			continue
 		}
@@ -157,7 +162,7 @@ func names(b []byte, name string) bool {
 	return false
 }
 
-// findInterpreters notes which files the interpreters of this system are.
+// findInterpreters notes which files the interpreters and dynamic loaders of this system are.
 func findInterpreters(root string) map[key]string {
 	found := map[key]string{}
 	for _, dir := range []string{"/usr/bin", "/usr/local/bin", "/bin"} {
@@ -171,6 +176,14 @@ func findInterpreters(root string) map[key]string {
 			}
 			if f, err := statPath(filepath.Join(root, dir, e.Name())); err == nil && f.regular() {
 				found[key{f.dev, f.inode}] = e.Name()
+			}
+		}
+	}
+	for _, pattern := range []string{"/lib/ld-*", "/lib64/ld-*", "/lib/*/ld-*"} {
+		all, _ := filepath.Glob(filepath.Join(root, pattern)) // the pattern is good
+		for _, name := range all {
+			if f, err := statPath(name); err == nil && f.regular() {
+				found[key{f.dev, f.inode}] = filepath.Base(name)
 			}
 		}
 	}

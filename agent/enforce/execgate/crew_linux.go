@@ -23,6 +23,7 @@ type crew struct {
 	g      *Gate
 	k      *kernel
 	failed chan error
+	self   int32 // our own process
 	lost   atomic.Int32
 	all    sync.WaitGroup
 }
@@ -39,7 +40,7 @@ func (c *crew) work() {
 		if q.fd < 0 {
 			continue // the kernel's queue ran over; ours has no end
 		}
-		if q.pid == c.g.self() { // what the agent opens is its own business, and it must not wait for itself
+		if q.pid == c.self || c.g.trivial(q) { // what the agent opens is its own business, and it must not wait for itself
 			_ = c.k.answer(q.fd, true)
 			unix.Close(int(q.fd))
 			continue

@@ -13,17 +13,28 @@ import (
 	"sekisho/internal/policy"
 )
 
+// Without knowing what is installed nothing is stopped: it would be everything.
+var (
+	errNoDatabase = errors.New("cannot judge programs: this system has no package database that this agent reads (dpkg's)")
+	errDamaged    = errors.New("cannot judge programs: the package database does not name dpkg itself, it is damaged or being written")
+)
+
 // No list of a package is longer than this: linux-headers has 20,000 paths.
 const maxList = 64 << 20
 
 // readDpkg builds the index of what dpkg installed below root: the lists of every package that is installed, as paths are
 // after the merge of /bin into /usr/bin and after diversions (dpkg-query(1), dpkg-divert(1)).
-func readDpkg(root string, programs []policy.Program) (*index, error) {
+// room is about how many paths there will be.
+func readDpkg(root string, programs []policy.Program, room int) (*index, error) {
 	x := newIndex(programs, policy.ProgramDeb)
+	x.entries = make([]uint64, 0, room)
 	info := filepath.Join(root, dpkgInfo)
 	entries, err := os.ReadDir(info)
 	if errors.Is(err, fs.ErrNotExist) {
-		return x, nil // no dpkg here
+		return nil, errNoDatabase
+	}
+	if _, ok := x.byName["dpkg"]; err == nil && !ok {
+		return nil, errDamaged
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the package database: %w", err)

@@ -4,6 +4,7 @@
 package execgate
 
 import (
+	"errors"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -38,14 +39,14 @@ type Seen struct {
 	Note     string // what the records should say besides
 }
 
-// outcome says what a decision comes to at the gate.
-func outcome(d policy.Decision) (policy.Outcome, bool) {
+// Outcome says what a decision comes to at the gate, and whether that is to be recorded.
+func Outcome(d policy.Decision) (policy.Outcome, bool) {
 	switch {
 	case d.Mode == policy.ModeLearn:
 		return policy.OutcomeLearnt, true
 	case d.Action == policy.ActionAllow || d.Action == "":
 		return policy.OutcomeAllowed, false
-	case d.Action == policy.ActionBlock && d.Mode == policy.ModeEnforce:
+	case d.Do() == policy.ActionBlock:
 		return policy.OutcomeBlocked, true
 	case d.Action == policy.ActionBlock && d.Mode == policy.ModeAudit:
 		return policy.OutcomeAudit, true
@@ -55,3 +56,6 @@ func outcome(d policy.Decision) (policy.Outcome, bool) {
 
 // RuleStall is the rule of an answer that was given because there was none in time.
 const RuleStall = "built-in stall"
+
+// ErrNotYet is Packages' answer before anybody knows what is installed: the gate waits for a Refresh.
+var ErrNotYet = errors.New("cannot judge programs: nobody has looked yet at what is installed")

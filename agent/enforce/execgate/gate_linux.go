@@ -2,6 +2,9 @@ package execgate
 
 import (
 	"context"
+	"errors"
+	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -63,7 +66,9 @@ func (g *Gate) Run(ctx context.Context) {
 	go g.tell(ctx)
 	for {
 		if g.wanted.Load() {
-			g.trouble.set(g, "kernel", g.stand(ctx))
+			if err := g.stand(ctx); !errors.Is(err, ErrNotYet) {
+				g.trouble.set(g, "kernel", err)
+			}
 		}
 		again := time.NewTimer(retryOpen)
 		select {
@@ -72,7 +77,7 @@ func (g *Gate) Run(ctx context.Context) {
 			return
 		case <-g.turned:
 		case <-again.C:
-		case answer := <-g.refresh: // nothing stands: there is nothing to renew
+		case answer := <-g.refresh: // nothing stands yet: what it could not read it tries again
 			answer <- nil
 		}
 		again.Stop()
@@ -88,11 +93,14 @@ func (g *Gate) stand(ctx context.Context) error {
 		return err
 	}
 	defer k.close()
-	g.renew(k)
+	if err := g.renew(k); err != nil && g.trusted.Load() == nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	failed := make(chan error, 1)
-	crew := &crew{g: g, k: k, failed: failed}
+	defer startDeadman(ctx)()
+	crew := &crew{g: g, k: k, failed: failed, self: int32(os.Getpid())}
 	for range workers {
 		crew.hire()
 	}
@@ -167,9 +175,12 @@ func (g *Gate) renew(k *kernel) error {
 	}
 	if err == nil {
 		var x *index
-		if x, err = readDpkg(g.Root, programs); err == nil {
+		if x, err = readDpkg(g.Root, programs, len(g.index().entries)); err == nil {
 			g.trusted.Store(x)
 		}
+	}
+	if errors.Is(err, ErrNotYet) {
+		return err
 	}
 	if err != nil {
 		g.Log.Error().Err(err).Msg("cannot read which packages are installed")
@@ -178,6 +189,7 @@ func (g *Gate) renew(k *kernel) error {
 	names := findInterpreters(g.Root)
 	g.programs.Store(&names)
 	g.forget(k)
+	debug.FreeOSMemory() // what reading took is not needed again before the next installation
 	return err
 }
 
@@ -216,6 +228,13 @@ func (g *Gate) index() *index {
 		return x
 	}
 	return noIndex
+}
+
+// Essential says whether the system does not start without an installed package.
+func (g *Gate) Essential(pkg string) bool {
+	x := g.index()
+	n, ok := x.byName[pkg]
+	return ok && x.packages[n].Essential
 }
 
 func (g *Gate) interpreterNames() map[key]string {

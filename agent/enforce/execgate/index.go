@@ -44,7 +44,9 @@ func (x *index) add(path string, number int) {
 
 func (x *index) sort() {
 	slices.Sort(x.entries)
-	x.entries = slices.Clip(slices.Compact(x.entries))
+	if x.entries = slices.Compact(x.entries); cap(x.entries) > len(x.entries)+len(x.entries)/4 {
+		x.entries = slices.Clone(x.entries)
+	}
 }
 
 // owners gives the packages that a path belongs to; more than one is rare.

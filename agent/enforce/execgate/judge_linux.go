@@ -41,6 +41,24 @@ func (g *Gate) judge(ctx context.Context, q question) verdict {
 	return verdict{}
 }
 
+// trivial says that there is nothing to judge: no file that can be run, or an empty one, as every new file is, that is opened
+// by nobody who would run what is in it a moment later.
+func (g *Gate) trivial(q question) bool {
+	if q.mask&askExec != 0 {
+		return false
+	}
+	f, err := statFD(int(q.fd))
+	if err != nil || !f.regular() {
+		return true
+	}
+	if f.size > 0 {
+		return false
+	}
+	exe, err := statPath(process(q.pid).at("exe"))
+	_, runs := g.interpreterNames()[key{exe.dev, exe.inode}]
+	return err == nil && !runs
+}
+
 // asked is one question with what was found out about it.
 type asked struct {
 	*Gate
@@ -73,15 +91,17 @@ func (c *asked) run() verdict {
 	if c.isOwn() {
 		return verdict{trust: askExec | askOpen}
 	}
-	if p, d, ok := c.packaged(); ok {
+	p, d, ok := c.packaged()
+	if ok && !denies(d) {
 		v := c.say(*p, d, "")
-		if !v.deny {
-			v.trust = askExec | askOpen
-		}
+		v.trust = askExec | askOpen
 		return v
 	}
-	if c.inTransaction() {
+	if c.inTransaction() { // the scripts of a forbidden package too: it could not be removed
 		return verdict{}
+	}
+	if ok {
+		return c.say(*p, d, "")
 	}
 	return c.lone(kindOf(c.start()), "")
 }
@@ -123,7 +143,7 @@ func (c *asked) openPrivate() verdict {
 	case ok && !denies(d):
 		return verdict{trust: askOpen}
 	case ok && (isELF(c.start()) || looksLikeScript(c.path, c.start())):
-		if writing, loading := c.by.opening(); !writing && (loading || c.interpreted()) {
+		if writing, loading := c.by.opening(); !writing && (loading || c.interpreted()) && !c.inTransaction() {
 			return c.say(*p, d, c.by.program())
 		}
 		return verdict{}
@@ -207,7 +227,7 @@ func (c *asked) lone(kind policy.ProgramKind, command string) verdict {
 
 // say makes a verdict of a decision.
 func (c *asked) say(p policy.Program, d policy.Decision, command string) verdict {
-	o, tell := outcome(d)
+	o, tell := Outcome(d)
 	v := verdict{deny: denies(d)}
 	if tell {
 		v.seen = &Seen{Program: p, Decision: d, Outcome: o, UID: c.by.uid(), Command: command, Parent: c.by.program()}
@@ -215,9 +235,7 @@ func (c *asked) say(p policy.Program, d policy.Decision, command string) verdict
 	return v
 }
 
-func denies(d policy.Decision) bool {
-	return d.Action == policy.ActionBlock && d.Mode == policy.ModeEnforce
-}
+func denies(d policy.Decision) bool { return d.Do() == policy.ActionBlock }
 
 // isOwn says whether the file is the agent's own program or one that stops and starts it.
 func (c *asked) isOwn() bool {

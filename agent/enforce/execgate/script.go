@@ -13,7 +13,7 @@ type interpreter struct {
 	values string   // letters of short options that a word follows
 	inline string   // letters after which the program is the next word, not a file
 	file   string   // letters after which the program's file is the next word
-	long   []string // long options that a word follows
+	long   []string // long options that a file follows
 }
 
 // The interpreters, by how their names begin. What a manual page says of options is what counts:
@@ -60,16 +60,16 @@ func (in interpreter) scriptArguments(args []string) (files []string) {
 				files = append(files, args[n])
 			}
 		default:
-			stop, skip, file := in.short(arg[1:])
-			if stop {
+			letter, value := in.short(arg[1:])
+			if strings.ContainsRune(in.inline, letter) {
 				return files
 			}
-			if file != "" {
-				files = append(files, file)
-			}
-			if skip && n+1 < len(args) {
+			if letter != 0 && value == "" && n+1 < len(args) {
 				n++
-				files = append(files, args[n])
+				value = args[n]
+			}
+			if strings.ContainsRune(in.file, letter) {
+				files = append(files, value)
 			}
 		}
 	}
@@ -84,19 +84,15 @@ func (in interpreter) second(args []string, n int) string {
 	return ""
 }
 
-// short reads a cluster of short options: whether no file follows at all, whether the next word belongs to it, and a
-// file that is glued to it.
-func (in interpreter) short(letters string) (stop, skip bool, file string) {
+// short reads a cluster of short options: the first letter that takes a value or ends the options, and the value that is
+// glued to it.
+func (in interpreter) short(letters string) (letter rune, value string) {
 	for i, r := range letters {
-		rest := letters[i+len(string(r)):]
-		switch {
-		case strings.ContainsRune(in.inline, r):
-			return true, false, ""
-		case strings.ContainsRune(in.file, r), strings.ContainsRune(in.values, r):
-			return false, rest == "", rest
+		if strings.ContainsRune(in.inline+in.values+in.file, r) {
+			return r, letters[i+len(string(r)):]
 		}
 	}
-	return false, false, ""
+	return 0, ""
 }
 
 // Names that text to be run goes by.

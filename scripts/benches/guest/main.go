@@ -16,6 +16,10 @@ import (
 )
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == "reached" {
+		fmt.Println("REACHED") // it was run, although nobody permitted it
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	answer, err := dispatch(ctx, os.Args[1:])
@@ -36,8 +40,10 @@ func dispatch(ctx context.Context, args []string) (any, error) {
 		return click(ctx, args[1], args[2], args[3])
 	case len(args) == 2 && args[0] == "authorise":
 		return authorise(ctx, args[1])
+	case len(args) > 2 && args[0] == "execs":
+		return execs(args[1], args[2:])
 	}
-	return nil, errors.New("expected: race READY-FILE | click URL TOKEN FORM | authorise INTERFACE")
+	return nil, errors.New("expected: race READY-FILE | click URL TOKEN FORM | authorise INTERFACE | execs TIMES PROGRAM…")
 }
 
 // took is an answer in nanoseconds.

@@ -1,0 +1,4 @@
+package main
+
+// ancestors: no package manager of Windows runs hooks.
+func ancestors() []ancestor { return nil }

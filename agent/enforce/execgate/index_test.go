@@ -1,0 +1,112 @@
+package execgate
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sekisho/internal/policy"
+)
+
+// database writes a package database below a folder.
+func database(t *testing.T, lists map[string]string, more map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	put := func(name, text string) {
+		file := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range lists {
+		put("/var/lib/dpkg/info/"+name+".list", text)
+	}
+	for name, text := range more {
+		put(name, text)
+	}
+	return root
+}
+
+func deb(name, arch string) policy.Program {
+	return policy.Program{ID: "deb:" + name + ":" + arch, Kind: policy.ProgramDeb, Name: name, Arch: arch, Version: "1"}
+}
+
+func ownersOf(all []*policy.Program) string {
+	var s []string
+	for _, p := range all {
+		s = append(s, p.Name)
+	}
+	return strings.Join(s, " ")
+}
+
+func TestAPathBelongsToThePackageThatInstalledIt(t *testing.T) {
+	root := database(t, map[string]string{
+		"dash":        "/.\n/bin\n/bin/dash\n/bin/sh\n/usr\n/usr/share\n/usr/share/doc\n/usr/share/doc/dash\n",
+		"bash":        "/.\n/bin\n/bin/bash\n/bin/sh\n",
+		"libc6:amd64": "/.\n/lib\n/lib/x86_64-linux-gnu\n/lib/x86_64-linux-gnu/libc.so.6\n",
+		"gone":        "/usr/bin/gone\n",
+	}, map[string]string{"/var/lib/dpkg/diversions": "/bin/sh\n/bin/sh.distrib\ndash\n"})
+	if err := os.Symlink("usr/bin", filepath.Join(root, "bin")); err != nil {
+		t.Fatal(err)
+	}
+	x, err := readDpkg(root, []policy.Program{deb("dash", "amd64"), deb("bash", "amd64"), deb("libc6", "amd64"), deb("dpkg", "amd64")}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"/usr/bin/dash": "dash", "/usr/bin/sh": "dash", "/usr/bin/sh.distrib": "bash", "/bin/dash": "", "/usr/bin": "",
+		"/lib/x86_64-linux-gnu/libc.so.6": "libc6", "/usr/bin/gone": "", "/usr/bin/dash2": "", "": "",
+		"/var/lib/dpkg/info/dash.postinst": "dash", "/var/lib/dpkg/info/libc6:amd64.postinst": "libc6", "/var/lib/dpkg/info/other.postinst": "",
+	} {
+		if got := ownersOf(x.owners(path)); got != want {
+			t.Errorf("%s belongs to %q, not %q", path, got, want)
+		}
+	}
+	if _, err := readDpkg(t.TempDir(), nil, 0); err != errNoDatabase {
+		t.Errorf("a system without dpkg: %v", err)
+	}
+	if _, err := readDpkg(root, []policy.Program{deb("dash", "amd64")}, 0); err != errDamaged {
+		t.Errorf("a database that is cut off: %v", err)
+	}
+}
+
+func TestWhatAnEssentialPackageNeedsIsEssential(t *testing.T) {
+	root := database(t, nil, map[string]string{"/var/lib/dpkg/status": `Package: bash
+Essential: yes
+Pre-Depends: libc6 (>= 2.36), libtinfo6 (>= 6)
+Depends: base-files (>= 2.1.12), debianutils | other:any
+
+Package: libtinfo6-t64
+Provides: libtinfo6 (= 6)
+
+Package: game
+Depends: bash
+`})
+	bash := deb("bash", "amd64")
+	bash.Essential = true
+	got, err := needed(root, []policy.Program{bash, deb("libc6", "amd64"), deb("libtinfo6-t64", "amd64"), deb("debianutils", "amd64"), deb("game", "amd64")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range got {
+		if p.Essential != (p.Name != "game") {
+			t.Errorf("%s: essential is %v", p.Name, p.Essential)
+		}
+	}
+}
+
+func TestManyPathsTakeEightBytesEach(t *testing.T) {
+	x := newIndex([]policy.Program{deb("a", "amd64"), deb("b", "amd64")}, policy.ProgramDeb)
+	for i := range 200_000 {
+		x.add(fmt.Sprintf("/usr/lib/p%d/file", i), i&1)
+	}
+	x.sort()
+	if len(x.entries) < 199_990 || ownersOf(x.owners("/usr/lib/p77/file")) != "b" || ownersOf(x.owners("/usr/lib/p200000/file")) != "" {
+		t.Errorf("%d entries, %q", len(x.entries), ownersOf(x.owners("/usr/lib/p77/file")))
+	}
+}
