@@ -46,7 +46,7 @@ func (o *Office) Document(ctx context.Context, terminal string, version int) (pa
 		control(&p, from.Policy.Software, from.Grants)
 	}
 	if version >= wire.VersionHealth {
-		checks(&p, from.Policy.Health)
+		checks(&p, from.Policy.Health, from.References)
 	}
 	if problems := p.Validate(); len(problems) > 0 {
 		return nil, 0, fmt.Errorf("cannot compose policy of terminal %s: %s: %s", terminal, problems[0].Path, problems[0].Text.EN)
@@ -86,12 +86,14 @@ func control(p *policy.Policy, s *policy.Software, grants []store.Grant) {
 }
 
 // checks writes the control of health into the document, with the clauses that its checks stand on and the waivers that
-// concern this terminal. The schema grows only with it.
-func checks(p *policy.Policy, h *policy.Health) {
+// concern this terminal, and with what results are held against. The schema grows only with it.
+func checks(p *policy.Policy, h *policy.Health, references []policy.Reference) {
 	if h == nil {
 		return
 	}
 	own := *h
+	own.References = slices.Concat(h.References, references)
+	own.References = own.References[:min(len(own.References), policy.MaxReferences)]
 	own.Waivers = slices.DeleteFunc(slices.Clone(h.Waivers), func(w policy.Waiver) bool {
 		return !slices.Contains(w.Terminals, p.Terminal) && !slices.Contains(w.Group, p.Group)
 	})

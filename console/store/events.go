@@ -98,7 +98,7 @@ func (w *where) equal(column, value string) {
 
 // recordKinds are the kinds of records; any other word in a filter is a device's kind.
 func recordKinds() []string {
-	return []string{wire.RecordDevice, wire.RecordAgent, wire.RecordPolicy, wire.RecordClock, wire.RecordGap, wire.RecordGate, wire.RecordProgram, markUnread}
+	return []string{wire.RecordDevice, wire.RecordAgent, wire.RecordPolicy, wire.RecordClock, wire.RecordGap, wire.RecordGate, wire.RecordProgram, wire.RecordCheck, markUnread}
 }
 
 func (f EventFilter) where() *where {

@@ -28,6 +28,7 @@ type groupStatements struct {
 	softCount                 *sql.Stmt
 	progFind, progAdd         *sql.Stmt
 	progForget                *sql.Stmt
+	health                    healthStatements
 }
 
 func (g *groupStatements) prepare(ctx context.Context, db *sql.DB) error {
@@ -63,6 +64,7 @@ func (g *groupStatements) prepare(ctx context.Context, db *sql.DB) error {
 	g.progAdd = stmt(`INSERT INTO programs (digest, kind, name, version, publisher, signer, source, origin, path, hash, essential)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id`)
 	g.progForget = stmt(`DELETE FROM programs WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM software WHERE program = $1)`)
+	g.health.prepare(stmt)
 	return failed
 }
 

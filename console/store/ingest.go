@@ -171,7 +171,13 @@ func (s *groupTx) storeRows(b *batch) error {
 		b.acked = j.last
 		return s.report(j, b, found)
 	}
+	if err := s.conditions(b.terminal, fresh); err != nil {
+		return err
+	}
 	if err := s.insert(j.id, b.terminal, fresh); err != nil {
+		return err
+	}
+	if err := s.closeConditions(j.id, b, fresh); err != nil {
 		return err
 	}
 	if err := s.advance(j, fresh); err != nil {

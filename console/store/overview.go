@@ -104,7 +104,7 @@ func (d *Day) add(outcome policy.Outcome, n int) {
 		d.Blocked += n
 	case policy.OutcomeBlockFailed:
 		d.Failed += n
-	case policy.OutcomeDetected:
+	case policy.OutcomeDetected, OutcomeCheck + policy.Outcome(policy.ResultFail):
 		d.Detected += n
 	case policy.OutcomeAudit:
 		d.Audit += n

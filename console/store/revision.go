@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"sekisho/internal/policy"
 	"sekisho/internal/wire"
 )
 
@@ -18,6 +19,8 @@ type TerminalPolicy struct {
 	Policy    GroupPolicy
 	Grants    []Grant // neither revoked nor ended then
 	Update    *Offered
+
+	References []policy.Reference // what results are held against, everywhere
 }
 
 // TerminalPolicy reads it; ErrNotFound for a retired terminal.
@@ -40,7 +43,10 @@ func (db *DB) TerminalPolicy(ctx context.Context, id string) (p TerminalPolicy, 
 		if p.Grants, err = collect(rows, err, readGrant); err != nil {
 			return err
 		}
-		p.Update, err = offered(ctx, tx, id)
+		if p.Update, err = offered(ctx, tx, id); err != nil {
+			return err
+		}
+		p.References, err = referencesNow(ctx, tx)
 		return err
 	})
 	return p, err

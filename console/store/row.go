@@ -41,6 +41,7 @@ type row struct {
 	mark      string
 	request   string
 	body      string
+	ends      string // why the condition that the record is about is over; "" while it is not
 }
 
 // facts is the part of a wire.Record that becomes columns; the rest stays in the body unread.
@@ -53,6 +54,7 @@ type facts struct {
 	Decision *decisionFacts `json:"decision"`
 	Event    *eventFacts    `json:"event"`
 	Software *programFacts  `json:"software"`
+	Check    *checkFacts    `json:"check"`
 }
 
 type decisionFacts struct {
@@ -165,6 +167,10 @@ func (r *row) describe(f facts) {
 		r.describeProgram(f.Software)
 		return
 	}
+	if f.Kind == wire.RecordCheck && f.Check != nil {
+		r.describeCheck(f.Check)
+		return
+	}
 	if f.Event == nil {
 		return
 	}
@@ -218,6 +224,8 @@ func judge(f facts) (severity string, violation bool) {
 	case f.Outcome == policy.OutcomePending, f.Event != nil && f.Event.What == policy.EventDetach,
 		f.Software != nil && f.Software.What == policy.ProgramRemoved:
 		return severeInfo, false
+	case f.Kind == wire.RecordCheck && f.Check != nil:
+		return judgeCheck(f.Check)
 	case f.Kind != wire.RecordDevice && f.Kind != wire.RecordProgram:
 		return judgeOther(f)
 	case f.Decision == nil || !(policy.Decision{Action: f.Decision.Action, Mode: f.Decision.Mode}).Violation():
@@ -254,9 +262,11 @@ func judgeAllowed(f facts) string {
 }
 
 // clean bounds a foreign word and takes out what is not printable; the body keeps it as it came.
-func clean(s string) string {
-	if len(s) > maxText {
-		s = s[:maxText]
+func clean(s string) string { return cleanTo(s, maxText) }
+
+func cleanTo(s string, most int) string {
+	if len(s) > most {
+		s = s[:most]
 	}
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {

@@ -28,6 +28,7 @@ type step struct {
 type line struct {
 	wire.Item
 	program programRow // of wire.SheetSoftware
+	check   checkRow   // of wire.SheetHealth
 }
 
 // keeper stores the lines of one kind of sheet.
@@ -39,6 +40,8 @@ type keeper interface {
 	put(terminal string, turn int64, l line, had lineKept, now time.Time) error
 	drop(terminal, id string, had lineKept) error
 	sweep(terminal string, turn int64) error
+	// end comes after every step that was taken.
+	end(terminal string, now time.Time) error
 }
 
 // lineKept is a line as the database has it; turn 0 is none.
@@ -53,6 +56,8 @@ func (s *groupTx) keeper(name string) keeper {
 	switch name {
 	case wire.SheetSoftware:
 		return softwareLines{s}
+	case wire.SheetHealth:
+		return healthLines{s}
 	}
 	return nil
 }
@@ -75,8 +80,11 @@ func prepareSheets(sheets []wire.Sheet) []step {
 
 func readLine(name string, it wire.Item) line {
 	l := line{Item: it}
-	if name == wire.SheetSoftware {
+	switch name {
+	case wire.SheetSoftware:
 		l.program = readProgram(it)
+	case wire.SheetHealth:
+		l.check = readCheck(it)
 	}
 	return l
 }
@@ -167,6 +175,9 @@ func (s *groupTx) storeStep(k keeper, b *batch, st *step) (wire.Hash, error) {
 		if err := k.sweep(b.terminal, next.turn); err != nil {
 			return at.tag, err
 		}
+	}
+	if err := k.end(b.terminal, b.now); err != nil {
+		return at.tag, err
 	}
 	return next.tag, s.moveSheet(b, st.name, next, anew)
 }

@@ -115,6 +115,8 @@ func (s softwareLines) sweep(terminal string, turn int64) error {
 	return nil
 }
 
+func (s softwareLines) end(string, time.Time) error { return nil }
+
 // forget takes away a program that no terminal has any more.
 func (s softwareLines) forget(id int64) error {
 	if id == 0 {

@@ -267,7 +267,7 @@ func offered(ctx context.Context, q querier, terminal string) (*Offered, error) 
 	return &o, o.Update.open(envelope)
 }
 
-// Blob gives the program that a terminal asks for by hash; ErrNotFound unless its policy names it.
+// Blob gives what a terminal asks for by hash, a program or a reference; ErrNotFound unless its policy names it.
 func (db *DB) Blob(ctx context.Context, terminal, hash string) (bundle.Program, error) {
 	o, err := offered(ctx, db.reader, terminal)
 	if err != nil {
@@ -280,5 +280,5 @@ func (db *DB) Blob(ctx context.Context, terminal, hash string) (bundle.Program, 
 			}
 		}
 	}
-	return bundle.Program{}, ErrNotFound
+	return db.referenceBlob(ctx, terminal, hash)
 }
