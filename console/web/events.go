@@ -77,6 +77,9 @@ func (p *pages) event(e store.Event) eventView {
 		}
 		v.Item = sw.Program.ID
 	}
+	if e.Record.Check != nil {
+		p.describeCheck(&v, e.Record)
+	}
 	v.Title, v.Detail = p.title(e.Record), p.detail(e.Record)
 	return v
 }
@@ -94,6 +97,9 @@ func (p *pages) clause(id string) policy.Clause {
 	if c, ok := policy.DefaultClauses()[id]; ok {
 		return c
 	}
+	if c, ok := policy.HealthClauses()[id]; ok {
+		return c
+	}
 	return policy.Clause{Title: policy.Text{JA: id, EN: id}}
 }
 
@@ -101,6 +107,9 @@ func (p *pages) clause(id string) policy.Clause {
 func (p *pages) title(rec wire.Record) string {
 	if rec.Kind == wire.RecordProgram && rec.Software != nil {
 		return p.programTitle(rec)
+	}
+	if rec.Check != nil {
+		return p.checkTitle(rec.Check)
 	}
 	if rec.Event == nil {
 		return p.otherTitle(rec)
@@ -139,6 +148,9 @@ func (p *pages) otherTitle(rec wire.Record) string {
 func (p *pages) detail(rec wire.Record) string {
 	if rec.Kind == wire.RecordProgram && rec.Software != nil {
 		return p.programDetail(rec)
+	}
+	if rec.Check != nil {
+		return p.checkDetail(rec.Check)
 	}
 	if rec.Event == nil {
 		return rec.Note

@@ -56,6 +56,19 @@ func (p *pages) funcs() template.FuncMap {
 		"onList":   p.list,
 		"review":   func(now time.Time) string { return reviewIn(now, p.cal.zone) },
 		"str":      func(v any) string { return fmt.Sprint(v) },
+
+		"checked":   func(r any) mark { return p.result(policy.Result(fmt.Sprint(r))) },
+		"checkname": p.checkName,
+		"stage":     stageWord,
+		"why":       p.why,
+		"reading":   p.reading,
+		"wanted":    p.wanted,
+		"span":      p.spanOf,
+		"todo":      p.todo,
+		"clauseOf": func(id string) policy.Clause {
+			info, _ := policy.CheckOf(id)
+			return p.clause(info.Clause)
+		},
 	}
 }
 
@@ -71,6 +84,10 @@ var outcomeLooks = map[policy.Outcome][2]string{
 	policy.OutcomeDetected:    {"s-detected", "detected"},
 	policy.OutcomeAudit:       {"s-detected", "detected"},
 	outcomeObserved:           {"s-detected", "detected"},
+	"check_pass":              {"s-pass", "pass"},
+	"check_fail":              {"s-fail", "fail"},
+	"check_unknown":           {"s-unknown", "unknown"},
+	"check_not_applicable":    {"s-na", "na"},
 	policy.OutcomePending:     {"s-unknown", "clock"},
 	policy.OutcomeAllowed:     {"s-pass", "pass"},
 	policy.OutcomeRemoved:     {"s-na", "unplug"},

@@ -31,6 +31,7 @@ type overviewPage struct {
 	Chain     int           `json:"chain_faults"`
 	Gaps      int           `json:"gaps"`
 	Verified  verifiedView  `json:"verified"`
+	Health    *healthCard   `json:"health,omitempty"`
 }
 
 type kindCount struct {
@@ -81,6 +82,9 @@ func (s *server) overview(r *request) error {
 	body.share()
 	if t := o.OldestContact; t != nil {
 		body.Oldest = &terminalLine{t.ID, t.Name, t.GroupName, t.LastContact}
+	}
+	if body.Health, err = s.healthCard(r); err != nil {
+		return err
 	}
 	return show(s, r, "overview", body, title("overview.title"), section("overview"))
 }

@@ -96,7 +96,7 @@ func parsePages(zone *time.Location) (map[string]*pages, error) {
 }
 
 func (p *pages) parse() error {
-	base, err := template.New("").Funcs(p.funcs()).ParseFS(templates, "templates/layout.html", "templates/parts.html", "templates/sprite.html")
+	base, err := template.New("").Funcs(p.funcs()).ParseFS(templates, "templates/layout.html", "templates/parts.html", "templates/healthparts.html", "templates/sprite.html")
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 
 // addresses are the pages that the site map leads to, with something behind every wildcard.
 func (f fleet) addresses() []string {
-	return []string{
+	return append(f.healthAddresses(), []string{
 		"/", "/violations", "/violations?state=all&days=30", "/violations?kind=storage&outcome=blocked&terminal=" + f.counter,
 		fmt.Sprint("/violations/", f.blocked), fmt.Sprint("/violations/", f.failed), fmt.Sprint("/violations/", f.composite), fmt.Sprint("/violations/", f.audited),
 		"/terminals", "/terminals?only=behind", "/terminals/" + f.counter, "/terminals/" + f.desk, "/terminals/" + f.desk + "/move?group=" + f.group, "/terminals/" + f.desk + "/retire", "/terminals?only=retired",
@@ -26,12 +26,12 @@ func (f fleet) addresses() []string {
 		fmt.Sprint("/violations/", f.program), fmt.Sprint("/carryout/new?event=", f.program), "/carryout/new?terminal=" + f.counter + "&item=" + url.QueryEscape("app:Chohyo"), "/carryout/" + f.permit, "/carryout/" + f.permit + "/revoke",
 		"/violations?kind=program&state=all", "/policy", "/policy/" + f.group, "/policy/" + f.group + "?version=1", "/policy/" + f.group + "/edit", "/policy/" + f.other + "/edit?from=1",
 		"/records", "/search", "/search?q=KT-0123", "/search?q=4C53", "/search?q=nothing", "/search?q=curl", "/tokens", "/tokens/1", "/accounts", "/account",
-	}
+	}...)
 }
 
 // emptyAddresses are the pages that a console without any terminal has.
 var emptyAddresses = []string{
-	"/", "/violations", "/violations?kind=storage", "/terminals", "/terminals?q=x", "/carryout", "/updates", "/software", "/software/undecided", "/software?q=x", "/policy", "/records",
+	"/health", "/health?area=all", "/health/checks/patch.level", "/", "/violations", "/violations?kind=storage", "/terminals", "/terminals?q=x", "/carryout", "/updates", "/software", "/software/undecided", "/software?q=x", "/policy", "/records",
 	"/search", "/search?q=x", "/tokens", "/accounts", "/account",
 }
 
@@ -70,7 +70,7 @@ func checkPages(t *testing.T, b *browser, lang string, addresses []string) {
 }
 
 // nakedKey finds a catalogue key that stands where words should.
-var nakedKey = regexp.MustCompile(`>((?:overview|violations?|terminals?|grants?|grant_new|polic(?:y|ies)|edit|records|tokens?|accounts?|search|title|kind|step|evidence|progress|first|chart|ask|updates?|software|undecided|decide|control|draft|dryrun|proposal|import|permit|permit_new|program|product|rule|match|source|way|diff|list|ring|later|verified|n)\.[a-z_.]+)<`)
+var nakedKey = regexp.MustCompile(`>((?:overview|violations?|terminals?|grants?|grant_new|polic(?:y|ies)|edit|records|tokens?|accounts?|search|title|kind|step|evidence|progress|first|chart|ask|updates?|software|undecided|decide|control|draft|dryrun|proposal|import|permit|permit_new|program|product|rule|match|source|way|diff|list|ring|later|verified|health|n)\.[a-z_.]+)<`)
 
 func loadKeys(t *testing.T, lang string) words {
 	t.Helper()
@@ -185,7 +185,7 @@ func (f fleet) concrete(pattern string) string {
 	if id == "" {
 		id = "1"
 	}
-	return strings.NewReplacer("{$}", "", "{id}", id, "{group}", f.group, "{token}", "x").Replace(pattern)
+	return strings.NewReplacer("{$}", "", "{id}", id, "{group}", f.group, "{token}", "x", "{check}", "antivirus.patterns", "{probe}", "clamav", "{waiver}", "W-0001", "{reference}", "1").Replace(pattern)
 }
 
 func TestEveryPageAnswersJSONOfTheSameStructToAnAPIToken(t *testing.T) {

@@ -41,6 +41,11 @@ func routes() []route {
 		{Method: "GET", Pattern: "/terminals/{id}/retire", Roles: admin, do: (*server).askRetire},
 		{Method: "POST", Pattern: "/terminals/{id}/retire", Roles: admin, do: (*server).retireTerminal},
 
+		{Method: "GET", Pattern: "/health", do: (*server).health},
+		{Method: "GET", Pattern: "/health.csv", do: (*server).healthCSV},
+		{Method: "GET", Pattern: "/health/checks/{check}", do: (*server).checkPage},
+		{Method: "GET", Pattern: "/terminals/{id}/health", do: (*server).checkSheet},
+
 		{Method: "GET", Pattern: "/updates", do: (*server).updates},
 		{Method: "POST", Pattern: uploads, Roles: admin, do: (*server).addUpdate},
 		{Method: "POST", Pattern: "/updates/remove", Roles: admin, do: (*server).removeUpdate},

@@ -215,7 +215,8 @@ func (s *site) fill() fleet {
 			mode = policy.ModeAudit
 		}
 		_, err := s.db.PutGroupPolicy(ctx, store.GroupPolicy{
-			Group: id, Control: policy.DefaultControl(mode), Contact: policy.Contact{Name: "ヘルプデスク", Phone: "2300"},
+			Health: s.health(id == f.group, f.counter),
+			Group:  id, Control: policy.DefaultControl(mode), Contact: policy.Contact{Name: "ヘルプデスク", Phone: "2300"},
 			Reason: "記録のみの2週間で業務への影響がないことを確認", By: "1007",
 		}, 0, s.now)
 		s.must(err)
@@ -226,6 +227,7 @@ func (s *site) fill() fleet {
 	f.find(s)
 	s.permit(&f)
 	s.offers(f)
+	s.checks(f)
 	return f
 }
 

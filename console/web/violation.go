@@ -137,7 +137,7 @@ func (p *pages) violation(e store.Event) violationPage {
 	body := violationPage{
 		eventView: p.event(e), Record: rec, Outbox: e.Outbox, Seq: e.Seq, Hash: e.Hash, ChainOK: e.ChainOK,
 		KeptUntil: p.cal.endOfYear(e.Received).AddDate(5, 0, -1), Steps: stepViews(rec), Took: p.took(rec.Steps),
-		Handling: handlingView{orOpen(e.Handling.State), e.Handling.Assignee, e.Handling.Reason, e.Handling.At},
+		Handling: handlingView{orOpen(e.Handling.State), e.Handling.Assignee, p.closedReason(e.Handling.Reason), e.Handling.At},
 	}
 	if d := rec.Decision; d != nil {
 		body.RuleID, body.Revision, body.Grant, body.ClauseIs = d.Rule, d.Revision, d.Grant, p.clause(d.Clause)
