@@ -154,3 +154,6 @@ var factTypes = map[string]ValueType{
 	FactCards: TypeList, FactWifi: TypeList, FactTethers: TypeList, FactModems: TypeList, FactRoutes: TypeList, FactGateways: TypeList,
 	FactVPNs: TypeList, FactProxies: TypeList,
 }
+
+// FactType gives what a fact is; "" for one that is not known.
+func FactType(fact string) ValueType { return factTypes[fact] }

@@ -1,4 +1,4 @@
-// Package seal signs policy documents and release manifests and checks their signatures.
+// Package seal signs policy documents, release manifests and references, and checks their signatures.
 // It never decides what a document may say, and never keeps a key of its own.
 package seal
 
@@ -23,6 +23,8 @@ type Envelope struct {
 const (
 	policyDomain  = "sekisho policy v1\n"
 	releaseDomain = "sekisho release v1\n"
+
+	referenceDomain = "sekisho reference v1\n"
 )
 
 // ErrUnknownKey says that the signer is not one of the pinned keys.
@@ -51,6 +53,16 @@ func SignRelease(key ed25519.PrivateKey, manifest []byte) Envelope {
 // OpenRelease gives the manifest when one of the release keys signed it.
 func OpenRelease(keys map[string][]byte, e Envelope) ([]byte, error) {
 	return open(releaseDomain, keys, e)
+}
+
+// SignReference seals what checks are held against, a baseline or a list, with a key that no console has.
+func SignReference(key ed25519.PrivateKey, text []byte) Envelope {
+	return sign(referenceDomain, key, text)
+}
+
+// OpenReference gives it when one of the keys signed it that this office trusts for that.
+func OpenReference(keys map[string][]byte, e Envelope) ([]byte, error) {
+	return open(referenceDomain, keys, e)
 }
 
 func sign(domain string, key ed25519.PrivateKey, payload []byte) Envelope {
