@@ -90,6 +90,15 @@ func routes() []route {
 		{Method: "POST", Pattern: "/policy/{group}/software/publish", Roles: admin, do: (*server).publishDraft},
 		{Method: "POST", Pattern: "/policy/{group}/software/drop", Roles: admin, do: (*server).dropDraft},
 
+		{Method: "GET", Pattern: "/policy/{group}/health", Roles: admin, do: (*server).healthPolicy},
+		{Method: "POST", Pattern: "/policy/{group}/health", Roles: admin, do: (*server).changeHealth},
+		{Method: "GET", Pattern: "/policy/{group}/health/waivers", do: (*server).waivers},
+		{Method: "POST", Pattern: "/policy/{group}/health/waivers", Roles: admin, do: (*server).addWaiver},
+		{Method: "POST", Pattern: "/policy/{group}/health/waivers/end", Roles: admin, do: (*server).endWaiver},
+		{Method: "GET", Pattern: "/policy/{group}/health/probes", do: (*server).probes},
+		{Method: "GET", Pattern: "/policy/{group}/health/probes/{probe}", Roles: admin, do: (*server).probe},
+		{Method: "POST", Pattern: "/policy/{group}/health/probes/{probe}", Roles: admin, do: (*server).changeProbe},
+
 		{Method: "GET", Pattern: "/records", Roles: auditing, do: (*server).records},
 		{Method: "GET", Pattern: "/search", do: (*server).search},
 
