@@ -52,7 +52,7 @@ func readGroup(s scanner) (g Group, err error) {
 	}
 	var b groupBody
 	err = json.Unmarshal([]byte(body), &b)
-	g.Mode = b.Control.Mode
+	g.Mode, g.Health = b.Control.Mode, b.Health
 	return g, err
 }
 

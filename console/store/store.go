@@ -99,6 +99,7 @@ type Group struct {
 	Version   int64 // of its policy
 	Terminals int
 	Mode      policy.Mode
+	Health    *policy.Health // of the newest policy; nil: nothing is checked
 }
 
 // GroupPolicy is one version of a group's policy as people edited it.

@@ -65,6 +65,7 @@ func (p *pages) funcs() template.FuncMap {
 		"wanted":    p.wanted,
 		"span":      p.spanOf,
 		"todo":      p.todo,
+		"checksOn":  onChecks,
 		"facttype":  func(fact string) string { return string(policy.FactType(fact)) },
 		"clauseOf": func(id string) policy.Clause {
 			info, _ := policy.CheckOf(id)

@@ -58,7 +58,8 @@ type tally struct {
 	Unknown       int `json:"unknown"`
 	NotApplicable int `json:"not_applicable"`
 	Unreported    int `json:"unreported"`
-	Waived        int `json:"waived"` // of fail and unknown
+	Unchecked     int `json:"unchecked"` // the category does not have the check; it stays in the count of all
+	Waived        int `json:"waived"`    // of fail and unknown
 	Violation     int `json:"violation"`
 }
 
@@ -72,6 +73,9 @@ func (t *tally) add(r policy.Result, c store.Cell) {
 		t.NotApplicable++
 	case unreported:
 		t.Unreported++
+		return
+	case unchecked:
+		t.Unchecked++
 		return
 	default:
 		t.Unknown++
@@ -194,7 +198,7 @@ func (s *server) healthPage(r *request, v healthView) (healthPage, error) {
 	}
 	p := s.pages[r.lang]
 	body := healthPage{Rows: []matrixRow{}, Text: v.Text, view: v}
-	m := matrix{p: p, view: v, silent: r.now.Add(-s.SilentAfter), columns: v.columns()}
+	m := matrix{p: p, view: v, off: offChecks(groups), silent: r.now.Add(-s.SilentAfter), columns: v.columns()}
 	m.look(fleet)
 	m.fill(&body)
 	body.fill(p, m, groups)
@@ -208,7 +212,8 @@ func (s *server) healthPage(r *request, v healthView) (healthPage, error) {
 type matrix struct {
 	p       *pages
 	view    healthView
-	silent  time.Time // who was not heard of since then counts as unreported
+	off     map[string]map[string]bool // by group: checks that it does not have
+	silent  time.Time                  // who was not heard of since then counts as unreported
 	columns []policy.CheckInfo
 	chosen  []matrixRow // that the filters choose
 	tallies []tally     // of the columns, over what group and text choose
@@ -250,12 +255,12 @@ func (m *matrix) take(t *store.HealthRow, silent bool) {
 	row := matrixRow{ID: t.Terminal, Name: t.Name, GroupName: t.GroupName, Silent: silent && len(t.Cells) > 0, Cells: make([]cellView, len(m.columns))}
 	for id, n := range m.byCheck {
 		c, ok := t.Cell(id)
-		n.add(resultHere(c, ok, silent), c)
+		n.add(m.result(t.Group, id, c, ok, silent), c)
 	}
 	results, stages := map[policy.Result]bool{}, map[string]bool{}
 	for i, info := range m.columns {
 		c, ok := t.Cell(info.ID)
-		result := resultHere(c, ok, silent)
+		result := m.result(t.Group, info.ID, c, ok, silent)
 		m.tallies[i].add(result, c)
 		row.Cells[i] = cellView{info.ID, result, c.Stage, c.Code, c.Waiver, c.Since}
 		row.weigh(row.Cells[i])
@@ -278,6 +283,28 @@ func (m *matrix) take(t *store.HealthRow, silent bool) {
 	if (m.view.Result == "" || results[m.view.Result]) && (m.view.Stage == "" || stages[m.view.Stage]) {
 		m.chosen = append(m.chosen, row)
 	}
+}
+
+// result is unchecked for what the terminal's category does not look at, unless the terminal still says something of it.
+func (m *matrix) result(group, check string, c store.Cell, ok, silent bool) policy.Result {
+	if !ok && m.off[group][check] {
+		return unchecked
+	}
+	return resultHere(c, ok, silent)
+}
+
+// offChecks gives by group what it does not check. A group without any checks has none of them.
+func offChecks(groups []store.Group) map[string]map[string]bool {
+	off := map[string]map[string]bool{}
+	for _, g := range groups {
+		off[g.ID] = map[string]bool{}
+		for _, info := range policy.Catalogue() {
+			if isOff(g.Health, info.ID) {
+				off[g.ID][info.ID] = true
+			}
+		}
+	}
+	return off
 }
 
 // stageWaived stands where a stage does, for what somebody answers for.
@@ -352,7 +379,7 @@ func (f *freshness) share() {
 	for _, piece := range []struct {
 		class string
 		n     int
-	}{{"f-pass", f.Pass}, {"f-fail", f.Fail}, {"f-unknown", f.Unknown}, {"f-na", f.Unreported}} {
+	}{{"f-pass", f.Pass}, {"f-fail", f.Fail}, {"f-unknown", f.Unknown}, {"f-na", f.Unreported + f.Unchecked}} {
 		w := 100 * float64(piece.n) / float64(of)
 		if piece.n > 0 {
 			f.Bars = append(f.Bars, part{piece.class, percent(x), percent(max(0.4, w-0.3))})
@@ -373,7 +400,7 @@ func (b *healthPage) fill(p *pages, m matrix, groups []store.Group) {
 		}
 		b.Areas = append(b.Areas, choice{Word: say(word), On: v.Area == area, URL: v.with(func(v *healthView) { v.Area, v.Check = area, "" })})
 	}
-	for _, res := range []policy.Result{policy.ResultFail, policy.ResultUnknown, unreported, policy.ResultPass, policy.ResultNotApplicable} {
+	for _, res := range []policy.Result{policy.ResultFail, policy.ResultUnknown, unreported, policy.ResultPass, policy.ResultNotApplicable, unchecked} {
 		look := p.result(res)
 		b.Results = append(b.Results, choice{Word: look.Word, Icon: look.Icon, N: m.results[res], On: v.Result == res, URL: v.with(func(v *healthView) { v.Result = toggled(v.Result, res) })})
 	}
@@ -413,7 +440,11 @@ func (s *server) healthCard(r *request) (*healthCard, error) {
 	if !slices.ContainsFunc(fleet, func(t store.HealthRow) bool { return len(t.Cells) > 0 }) {
 		return nil, nil
 	}
-	m := matrix{p: s.pages[r.lang], view: healthView{Area: areaAll, Page: 1}, silent: r.now.Add(-s.SilentAfter), columns: policy.Catalogue()}
+	groups, err := s.DB.Groups(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	m := matrix{p: s.pages[r.lang], off: offChecks(groups), view: healthView{Area: areaAll, Page: 1}, silent: r.now.Add(-s.SilentAfter), columns: policy.Catalogue()}
 	m.look(fleet)
 	var page healthPage
 	m.fill(&page)

@@ -357,15 +357,20 @@ func healthField(path string, h *policy.Health) string {
 // healthChanges says what differs between two controls.
 func (p *pages) healthChanges(have, want *policy.Health) []change {
 	list, say := []change{}, p.words.say
-	if have == nil {
-		return append(list, change{Word: "added", What: say("health.title"), Is: p.words.word("mode", want.Mode) + say("list.comma") + say("health.diff.checks", onChecks(want))})
+	switch {
+	case want == nil && have == nil:
+		return list
+	case want == nil:
+		return append(list, change{Word: "removed", What: say("health.title")})
+	case have == nil:
+		return append(list, change{Word: "added", What: say("health.title"), Is: p.words.word("health.mode", want.Mode) + say("list.comma") + say("health.diff.checks", onChecks(want))})
 	}
 	text := func(what, was, is string) {
 		if was != is {
 			list = append(list, change{"changed", what, was, is})
 		}
 	}
-	text(say("diff.mode"), p.words.word("mode", have.Mode), p.words.word("mode", want.Mode))
+	text(say("diff.mode"), p.words.word("health.mode", have.Mode), p.words.word("health.mode", want.Mode))
 	text(say("health.edit.settle"), p.spanOf(have.Settle), p.spanOf(want.Settle))
 	text(say("health.edit.calendar"), p.days(have.Calendar), p.days(want.Calendar))
 	was, is := formOfHealth(have), formOfHealth(want)
@@ -404,7 +409,7 @@ func (p *pages) checkWords(info policy.CheckInfo, f map[string]string) string {
 		parts = append(parts, p.words.say("health.limit."+name)+" "+span("limit."+info.ID+"."+name))
 	}
 	if m := f["mode."+info.ID]; m != "" {
-		parts = append(parts, p.words.word("mode", m))
+		parts = append(parts, p.words.word("health.mode", m))
 	}
 	if a := f["allowed."+info.ID]; a != "" {
 		parts = append(parts, p.words.say("health.edit.allowed")+": "+strings.ReplaceAll(a, "\n", p.words.say("list.comma")))

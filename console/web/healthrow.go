@@ -42,7 +42,7 @@ func resultOr(r policy.Result) policy.Result {
 // cellTitle says in a line what the cell means.
 func (p *pages) cellTitle(name string, c cellView, now time.Time) string {
 	parts := []string{name + ": " + p.result(c.Result).Word}
-	if c.Result == unreported {
+	if c.Result == unreported || c.Result == unchecked {
 		return parts[0]
 	}
 	if c.Result == policy.ResultFail {
@@ -67,7 +67,11 @@ func (s *server) healthCSV(r *request) error {
 	if err != nil {
 		return err
 	}
-	m := matrix{p: p, view: v, silent: r.now.Add(-s.SilentAfter), columns: v.columns()}
+	groups, err := s.DB.Groups(r.Context())
+	if err != nil {
+		return err
+	}
+	m := matrix{p: p, off: offChecks(groups), view: v, silent: r.now.Add(-s.SilentAfter), columns: v.columns()}
 	m.look(fleet)
 	h := r.w.Header()
 	h.Set("Content-Type", "text/csv; charset=utf-8")

@@ -13,12 +13,16 @@ import (
 // unreported is the state of a terminal that stands in the ledger and says nothing: it is none of the four results, and never one of them.
 const unreported policy.Result = "unreported"
 
+// unchecked is the state of a check that the terminal's category does not have.
+const unchecked policy.Result = "unchecked"
+
 var resultLooks = map[policy.Result][2]string{
 	policy.ResultPass:          {"s-pass", "pass"},
 	policy.ResultFail:          {"s-fail", "fail"},
 	policy.ResultUnknown:       {"s-unknown", "unknown"},
 	policy.ResultNotApplicable: {"s-na", "na"},
 	unreported:                 {"s-na", "clock"},
+	unchecked:                  {"s-na", "x"},
 }
 
 // result is one of the four, or unreported, as every page shows it. A word that is none of them is not known to be good.

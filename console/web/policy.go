@@ -42,7 +42,7 @@ func (s *server) newGroup(r *request) error {
 	}
 	_, err := s.DB.PutGroupPolicy(r.Context(), store.GroupPolicy{
 		Group: id, Control: policy.DefaultControl(policy.ModeAudit), By: r.by(), At: r.now,
-		Software: firstSoftware(r.PostFormValue("kind")), Reason: s.pages[r.lang].words.say("policies.first_reason"),
+		Software: firstSoftware(r.PostFormValue("kind")), Health: policy.DefaultHealth(), Reason: s.pages[r.lang].words.say("policies.first_reason"),
 	}, 0, r.now)
 	if err != nil {
 		return err
@@ -83,6 +83,7 @@ type policyPage struct {
 	Changes  []change         `json:"changes"` // against the version before
 	Rules    []ruleView       `json:"-"`
 	Programs *policy.Software `json:"software,omitempty"`
+	Health   *policy.Health   `json:"health,omitempty"`
 }
 
 type versionView struct {
@@ -144,7 +145,7 @@ func (s *server) policy(r *request) error {
 	p := s.pages[r.lang]
 	body := policyPage{
 		Group: g, Version: have.Version, Newest: have.Version == g.Version, Control: have.Control, Contact: have.Contact,
-		Reason: have.Reason, By: have.By, At: have.At, Rules: ruleViews(p, have.Control.Rules), Programs: have.Software,
+		Reason: have.Reason, By: have.By, At: have.At, Rules: ruleViews(p, have.Control.Rules), Programs: have.Software, Health: have.Health,
 	}
 	for _, one := range history {
 		body.History = append(body.History, versionView{one.Version, one.Control.Mode, one.Reason, one.By, one.At})

@@ -29,7 +29,8 @@ func (p *pages) changes(have, want store.GroupPolicy) []change {
 	text("contact", have.Contact.Name, want.Contact.Name)
 	text("phone", have.Contact.Phone, want.Contact.Phone)
 	list = append(list, p.ruleChanges(have.Control.Rules, want.Control.Rules)...)
-	return append(list, p.softwareChanges(have.Software, want.Software)...)
+	list = append(list, p.softwareChanges(have.Software, want.Software)...)
+	return append(list, p.healthChanges(have.Health, want.Health)...)
 }
 
 func (p *pages) ruleChanges(have, want []policy.Rule) []change {
