@@ -36,6 +36,8 @@ type house struct {
 	db     *store.DB
 	depot  *depot.Depot // programs of releases
 
+	references *depot.Depot // what checks are held against
+
 	newKeys bool // other keys than the database knows are meant
 }
 
@@ -91,7 +93,10 @@ func openHouse(state string, now func() time.Time) (*house, error) {
 	if h.key, err = policyKey(h.config.PolicyKey); err != nil {
 		return nil, hint(err, "put the key back from where it is kept; terminals accept no other")
 	}
-	h.depot, err = openDepot(state, now())
+	if h.depot, err = openDepot(state, now()); err != nil {
+		return h, err
+	}
+	h.references, err = depot.Open(filepath.Join(state, "references"), nil, now())
 	return h, err
 }
 

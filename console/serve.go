@@ -46,7 +46,7 @@ func serve(ctx context.Context, c call) error {
 	}
 	office := carryout.New(carryout.Options{DB: h.db, Key: h.key, Zone: h.zone})
 	terminals := agentapi.New(agentapi.Options{
-		DB: h.db, CA: h.ca, Documents: office, Blobs: h.depot, PolicyKeys: publicKeys(h.key), Log: log, Now: time.Now,
+		DB: h.db, CA: h.ca, Documents: office, Blobs: blobs{h.depot, h.references}, PolicyKeys: publicKeys(h.key), Log: log, Now: time.Now,
 	})
 	people, err := pages(h, office, log)
 	if err != nil {
@@ -64,13 +64,18 @@ func serve(ctx context.Context, c call) error {
 	if err := greet(ctx, c, h); err != nil {
 		return err
 	}
+	counting := make(chan struct{})
 	verifying := make(chan struct{})
 	ctx, stop := context.WithCancel(ctx)
 	go func() {
 		defer close(verifying)
 		verifier{db: h.db, log: log, now: time.Now, first: verifyFirst, every: verifyEvery, rest: verifyRest}.run(ctx)
 	}()
-	defer func() { stop(); <-verifying }() // before the database is closed
+	go func() {
+		defer close(counting)
+		counter{db: h.db, log: log, now: time.Now, silent: h.config.SilentAfter}.run(ctx)
+	}()
+	defer func() { stop(); <-verifying; <-counting }() // before the database is closed
 	log.Info().Str("people", h.config.People).Str("terminals", h.config.Terminals).Str("version", version).Msg("console is running")
 	return runAll(ctx, servers, log)
 }

@@ -1,8 +1,10 @@
-// Package depot keeps the programs of releases, each in a file that is named by its hash. It verifies what comes in;
+// Package depot keeps the programs of releases and what checks are held against, each in a file that is named by its hash. It verifies what comes in;
 // it never decides which terminal gets what, and never names a file after anything but a hash.
 package depot
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -120,4 +122,11 @@ func (d *Depot) Clear(keep []bundle.Manifest, now time.Time) error {
 		err = errors.Join(err, os.Remove(filepath.Join(d.dir, e.Name())))
 	}
 	return err
+}
+
+// Put keeps what is small enough to be held, and gives its hash.
+func (d *Depot) Put(text []byte) (string, error) {
+	sum := sha256.Sum256(text)
+	hash := hex.EncodeToString(sum[:])
+	return hash, full(durable.WriteFile(filepath.Join(d.dir, hash), text, 0o600))
 }

@@ -120,3 +120,22 @@ func TestWhatNoReleaseNamesIsCleared(t *testing.T) {
 		t.Errorf("left is %v, not %v and the note", left, hashes)
 	}
 }
+
+func TestWhatIsPutIsFoundByItsHash(t *testing.T) {
+	d, err := Open(t.TempDir(), nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := d.Put([]byte("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := d.Open(hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if text, err := io.ReadAll(f); string(text) != "{}" || err != nil {
+		t.Errorf("%q %v", text, err)
+	}
+}

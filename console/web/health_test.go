@@ -20,7 +20,7 @@ func (f fleet) healthAddresses() []string {
 		"/health", "/health?area=all", "/health?area=network&result=unreported", "/health?check=antivirus.patterns&result=fail&stage=violation", "/health?q=KT", "/health?q=nobody",
 		"/health/checks/antivirus.patterns", "/health/checks/network.gateway", "/terminals/" + f.counter + "/health", "/terminals/" + f.desk + "/health",
 		"/policy/" + f.group + "/health", "/policy/" + f.other + "/health", "/policy/" + f.group + "/health/waivers?check=antivirus.patterns&terminal=" + f.counter, "/policy/" + f.other + "/health/waivers",
-		"/policy/" + f.group + "/health/probes", "/policy/" + f.other + "/health/probes", "/policy/" + f.group + "/health/probes/new", "/policy/" + f.group + "/health/probes/clamav", "/policy/" + f.group + "/health/probes/mdatp",
+		"/health/references", "/policy/" + f.group + "/health/probes", "/policy/" + f.other + "/health/probes", "/policy/" + f.group + "/health/probes/new", "/policy/" + f.group + "/health/probes/clamav", "/policy/" + f.group + "/health/probes/mdatp",
 	}
 }
 

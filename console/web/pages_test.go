@@ -31,7 +31,7 @@ func (f fleet) addresses() []string {
 
 // emptyAddresses are the pages that a console without any terminal has.
 var emptyAddresses = []string{
-	"/health", "/health?area=all", "/health/checks/patch.level", "/", "/violations", "/violations?kind=storage", "/terminals", "/terminals?q=x", "/carryout", "/updates", "/software", "/software/undecided", "/software?q=x", "/policy", "/records",
+	"/health", "/health?area=all", "/health/checks/patch.level", "/health/references", "/", "/violations", "/violations?kind=storage", "/terminals", "/terminals?q=x", "/carryout", "/updates", "/software", "/software/undecided", "/software?q=x", "/policy", "/records",
 	"/search", "/search?q=x", "/tokens", "/accounts", "/account",
 }
 

@@ -44,6 +44,11 @@ func routes() []route {
 		{Method: "GET", Pattern: "/health", do: (*server).health},
 		{Method: "GET", Pattern: "/health.csv", do: (*server).healthCSV},
 		{Method: "GET", Pattern: "/health/checks/{check}", do: (*server).checkPage},
+		{Method: "GET", Pattern: imports, do: (*server).references},
+		{Method: "POST", Pattern: imports, Roles: admin, do: (*server).addReference},
+		{Method: "POST", Pattern: "/health/references/adopt", Roles: admin, do: (*server).adoptPattern},
+		{Method: "POST", Pattern: "/health/references/keys", Roles: admin, NoAPI: true, do: (*server).setReferenceKeys},
+		{Method: "POST", Pattern: "/health/references/{reference}/end", Roles: admin, do: (*server).endReference},
 		{Method: "GET", Pattern: "/terminals/{id}/health", do: (*server).checkSheet},
 
 		{Method: "GET", Pattern: "/updates", do: (*server).updates},

@@ -54,7 +54,7 @@ func newBareSite(t testing.TB, files *Options) *site {
 	}
 	s := &site{t: t, db: db, now: noon}
 	o := Options{
-		DB: db, Carryout: desk{db}, Bundles: newShelf(), Log: zerolog.Nop(), Now: func() time.Time { return s.now }, Zone: tokyo, Version: "test",
+		DB: db, Carryout: desk{db}, Bundles: newShelf(), References: rack{}, Log: zerolog.Nop(), Now: func() time.Time { return s.now }, Zone: tokyo, Version: "test",
 		AgentURL: "https://console.example:8444", Fingerprint: strings.Repeat("ab", 32),
 		Assets: fstest.MapFS{"app.css": {Data: []byte("a")}, "app.js": {Data: []byte("b")}, "theme.js": {Data: []byte("c")}},
 	}

@@ -29,6 +29,7 @@ type Options struct {
 	DB          *store.DB
 	Carryout    Giver
 	Bundles     Bundles
+	References  References
 	Log         zerolog.Logger
 	Now         func() time.Time
 	Zone        *time.Location // the office's; days and hours on every page
@@ -100,14 +101,17 @@ func (s *server) handler() http.Handler {
 // maxBody is enough for the largest policy form.
 const maxBody = 4 << 20
 
-// uploads is the one address that takes more, after it has looked who sends it.
+// uploads and imports are the addresses that take more, after they have looked who sends it.
 const uploads = "/updates"
 
 func limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		most := int64(maxBody)
-		if r.Method == http.MethodPost && r.URL.Path == uploads {
+		switch {
+		case r.Method == http.MethodPost && r.URL.Path == uploads:
 			most = bundle.MaxSize + maxBody
+		case r.Method == http.MethodPost && r.URL.Path == imports:
+			most = maxReference * 2 // an envelope writes it in base64; what is too large shall be answered, not cut off
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, most)
 		next.ServeHTTP(w, r)

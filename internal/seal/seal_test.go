@@ -157,3 +157,24 @@ func TestAReleasesSignatureIsNoPolicys(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAReferencesSignatureIsNoOthers(t *testing.T) {
+	public, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := map[string][]byte{KeyID(public): public}
+	e := SignReference(key, []byte("{}"))
+	if _, err := Open(keys, e); !errors.Is(err, ErrBadSignature) {
+		t.Errorf("as a policy: %v", err)
+	}
+	if _, err := OpenRelease(keys, e); !errors.Is(err, ErrBadSignature) {
+		t.Errorf("as a release: %v", err)
+	}
+	if text, err := OpenReference(keys, e); err != nil || string(text) != "{}" {
+		t.Errorf("%q %v", text, err)
+	}
+	if _, err := OpenReference(keys, SignRelease(key, []byte("{}"))); !errors.Is(err, ErrBadSignature) {
+		t.Errorf("a release as a reference: %v", err)
+	}
+}
