@@ -248,6 +248,8 @@ func TestChecksGoToAgentsThatCanReadThemWithTheWaiversThatConcernThem(t *testing
 	o := office(t, d)
 	without := composed(t, o, wire.Version)
 	d.policy.Policy.Health = health
+	health.Probes = append(health.Probes, policy.Probe{ID: "office-guard", Product: "Office Guard", OS: "windows", Detect: []policy.Place{{Kind: policy.PlaceService, Value: "guard"}}})
+	d.policy.References = []policy.Reference{{Name: "ClamAV", Kind: policy.ReferencePatterns, Product: "clamav", MadeAt: now}}
 	if old := composed(t, o, wire.VersionHealth-1); !bytes.Equal(old, without) {
 		t.Errorf("an agent of the version before would refuse\n%s", old)
 	}
@@ -255,7 +257,10 @@ func TestChecksGoToAgentsThatCanReadThemWithTheWaiversThatConcernThem(t *testing
 	if err != nil || p.Health == nil || len(p.Health.Waivers) != 2 || len(p.Health.Waivers[0].Terminals) != 1 {
 		t.Fatalf("%+v, %v", p, err)
 	}
-	if len(health.Waivers) != 3 || len(health.Waivers[0].Terminals) != 2 {
+	if len(p.Health.References) != 1 || p.Health.Probes[len(p.Health.Probes)-1].ID != "office-guard" {
+		t.Errorf("references %+v, last probe %+v", p.Health.References, p.Health.Probes[len(p.Health.Probes)-1])
+	}
+	if len(health.References) != 0 || len(health.Waivers) != 3 || len(health.Waivers[0].Terminals) != 2 {
 		t.Error("the group's own policy was changed")
 	}
 }

@@ -103,7 +103,6 @@ type matrixRow struct {
 	Silent    bool          `json:"silent"`
 	Cells     []cellView    `json:"checks"`
 	HTML      template.HTML `json:"-"`
-	rank      [3]int
 }
 
 type cellView struct {
@@ -198,7 +197,7 @@ func (s *server) healthPage(r *request, v healthView) (healthPage, error) {
 	}
 	p := s.pages[r.lang]
 	body := healthPage{Rows: []matrixRow{}, Text: v.Text, view: v}
-	m := matrix{p: p, view: v, off: offChecks(groups), silent: r.now.Add(-s.SilentAfter), columns: v.columns()}
+	m := s.newMatrix(p, v, groups, r.now)
 	m.look(fleet)
 	m.fill(&body)
 	body.fill(p, m, groups)
@@ -208,16 +207,18 @@ func (s *server) healthPage(r *request, v healthView) (healthPage, error) {
 	return body, nil
 }
 
-// matrix is one look at the fleet.
+// matrix is one look at the fleet. It counts all, and makes rows only of what is shown.
 type matrix struct {
 	p       *pages
 	view    healthView
 	off     map[string]map[string]bool // by group: checks that it does not have
 	silent  time.Time                  // who was not heard of since then counts as unreported
 	columns []policy.CheckInfo
-	chosen  []matrixRow // that the filters choose
-	tallies []tally     // of the columns, over what group and text choose
-	byCheck map[string]*tally
+	watched []string       // the columns, and behind them what is counted beside them
+	index   map[string]int // of watched
+	at      []int          // scratch: where a terminal's cell of each watched check stands
+	chosen  []pick         // that the filters choose
+	tallies []tally        // of watched, over what group and text choose
 	results map[policy.Result]int
 	stages  map[string]int
 	ledger  int
@@ -225,12 +226,33 @@ type matrix struct {
 	of      int // that group and text choose
 }
 
-func (m *matrix) look(fleet []store.HealthRow) {
-	m.tallies, m.byCheck = make([]tally, len(m.columns)), map[string]*tally{}
-	m.results, m.stages = map[policy.Result]int{}, map[string]int{}
-	for _, id := range slices.Concat(freshChecks(), sourceChecks()) {
-		m.byCheck[id] = &tally{}
+// pick is a terminal that the filters choose.
+type pick struct {
+	row    *store.HealthRow
+	silent bool
+	rank   [3]int
+}
+
+// newMatrix counts the questions of freshness too, whether their columns are shown or not.
+func (s *server) newMatrix(p *pages, v healthView, groups []store.Group, now time.Time) *matrix {
+	m := &matrix{p: p, view: v, off: offChecks(groups), silent: now.Add(-s.SilentAfter), columns: v.columns(), index: map[string]int{},
+		results: map[policy.Result]int{}, stages: map[string]int{}}
+	for _, c := range m.columns {
+		m.watched = append(m.watched, c.ID)
 	}
+	for _, id := range slices.Concat(freshChecks(), sourceChecks()) {
+		if !slices.Contains(m.watched, id) {
+			m.watched = append(m.watched, id)
+		}
+	}
+	for i, id := range m.watched {
+		m.index[id] = i
+	}
+	m.at, m.tallies = make([]int, len(m.watched)), make([]tally, len(m.watched))
+	return m
+}
+
+func (m *matrix) look(fleet []store.HealthRow) {
 	text := strings.ToLower(m.view.Text)
 	for i := range fleet {
 		t := &fleet[i]
@@ -245,45 +267,126 @@ func (m *matrix) look(fleet []store.HealthRow) {
 		m.of++
 		m.take(t, silent)
 	}
-	slices.SortStableFunc(m.chosen, func(a, b matrixRow) int {
+	slices.SortStableFunc(m.chosen, func(a, b pick) int {
 		return slices.CompareFunc(a.rank[:], b.rank[:], func(x, y int) int { return cmp.Compare(y, x) })
 	})
 }
 
-// take counts one terminal, and chooses it when the filters want it.
-func (m *matrix) take(t *store.HealthRow, silent bool) {
-	row := matrixRow{ID: t.Terminal, Name: t.Name, GroupName: t.GroupName, Silent: silent && len(t.Cells) > 0, Cells: make([]cellView, len(m.columns))}
-	for id, n := range m.byCheck {
-		c, ok := t.Cell(id)
-		n.add(m.result(t.Group, id, c, ok, silent), c)
+// place finds the terminal's cells of the watched checks.
+func (m *matrix) place(t *store.HealthRow) {
+	for i := range m.at {
+		m.at[i] = -1
 	}
-	results, stages := map[policy.Result]bool{}, map[string]bool{}
-	for i, info := range m.columns {
-		c, ok := t.Cell(info.ID)
-		result := m.result(t.Group, info.ID, c, ok, silent)
-		m.tallies[i].add(result, c)
-		row.Cells[i] = cellView{info.ID, result, c.Stage, c.Code, c.Waiver, c.Since}
-		row.weigh(row.Cells[i])
-		if m.view.Check == "" || m.view.Check == info.ID {
-			results[result] = true
-			if result == policy.ResultFail && c.Waiver == "" {
-				stages[stageWord(c.Stage)] = true
-			}
-			if c.Waiver != "" {
-				stages[stageWaived] = true
-			}
+	for i := range t.Cells {
+		if k, ok := m.index[t.Cells[i].Check]; ok {
+			m.at[k] = i
 		}
 	}
-	for r := range results {
-		m.results[r]++
+}
+
+// cell gives a watched check of the terminal that was placed.
+func (m *matrix) cell(t *store.HealthRow, k int, silent bool) (store.Cell, policy.Result) {
+	var c store.Cell
+	ok := m.at[k] >= 0
+	if ok {
+		c = t.Cells[m.at[k]]
 	}
-	for st := range stages {
-		m.stages[st]++
+	return c, m.result(t.Group, m.watched[k], c, ok, silent)
+}
+
+// take counts one terminal, and chooses it when the filters want it.
+func (m *matrix) take(t *store.HealthRow, silent bool) {
+	m.place(t)
+	var seen seenResults
+	one := pick{row: t, silent: silent}
+	for k := range m.watched {
+		c, result := m.cell(t, k, silent)
+		m.tallies[k].add(result, c)
+		if k >= len(m.columns) {
+			continue
+		}
+		one.weigh(c, result)
+		if m.view.Check == "" || m.view.Check == m.watched[k] {
+			seen.add(c, result)
+		}
 	}
-	if (m.view.Result == "" || results[m.view.Result]) && (m.view.Stage == "" || stages[m.view.Stage]) {
-		m.chosen = append(m.chosen, row)
+	for i, r := range resultOrder {
+		if seen.results[i] {
+			m.results[r]++
+		}
+	}
+	for i, st := range stageOrder {
+		if seen.stages[i] {
+			m.stages[st]++
+		}
+	}
+	if (m.view.Result == "" || seen.hasResult(m.view.Result)) && (m.view.Stage == "" || seen.hasStage(m.view.Stage)) {
+		m.chosen = append(m.chosen, one)
 	}
 }
+
+// stageWaived stands where a stage does, for what somebody answers for.
+const stageWaived = "waived"
+
+// The order in which results and stages are offered.
+var (
+	resultOrder = [...]policy.Result{policy.ResultFail, policy.ResultUnknown, unreported, policy.ResultPass, policy.ResultNotApplicable, unchecked}
+	stageOrder  = [...]string{policy.StageViolation, policy.StageWarning, policy.StageNotice, stageWaived}
+)
+
+// seenResults is which results and stages one terminal has.
+type seenResults struct {
+	results [len(resultOrder)]bool
+	stages  [len(stageOrder)]bool
+}
+
+func (s *seenResults) add(c store.Cell, r policy.Result) {
+	s.results[slices.Index(resultOrder[:], r)] = true
+	switch {
+	case r == unreported || r == unchecked:
+	case c.Waiver != "" && r != policy.ResultPass:
+		s.stages[slices.Index(stageOrder[:], stageWaived)] = true
+	case r == policy.ResultFail:
+		s.stages[slices.Index(stageOrder[:], stageWord(c.Stage))] = true
+	}
+}
+
+func (s *seenResults) hasResult(r policy.Result) bool {
+	i := slices.Index(resultOrder[:], r)
+	return i >= 0 && s.results[i]
+}
+
+func (s *seenResults) hasStage(stage string) bool {
+	i := slices.Index(stageOrder[:], stage)
+	return i >= 0 && s.stages[i]
+}
+
+// weigh puts what needs somebody first: violations, other failures, what nobody knows.
+func (p *pick) weigh(c store.Cell, r policy.Result) {
+	switch {
+	case c.Waiver != "":
+	case r == policy.ResultFail && c.Stage == policy.StageViolation:
+		p.rank[0]++
+	case r == policy.ResultFail:
+		p.rank[1]++
+	case r == policy.ResultUnknown:
+		p.rank[2]++
+	}
+}
+
+// row makes what is shown of a terminal.
+func (m *matrix) row(one pick) matrixRow {
+	t := one.row
+	m.place(t)
+	row := matrixRow{ID: t.Terminal, Name: t.Name, GroupName: t.GroupName, Silent: one.silent && len(t.Cells) > 0, Cells: make([]cellView, len(m.columns))}
+	for k := range m.columns {
+		c, result := m.cell(t, k, one.silent)
+		row.Cells[k] = cellView{m.watched[k], result, c.Stage, c.Code, c.Waiver, c.Since}
+	}
+	return row
+}
+
+func (m *matrix) tallyOf(check string) tally { return m.tallies[m.index[check]] }
 
 // result is unchecked for what the terminal's category does not look at, unless the terminal still says something of it.
 func (m *matrix) result(group, check string, c store.Cell, ok, silent bool) policy.Result {
@@ -307,9 +410,6 @@ func offChecks(groups []store.Group) map[string]map[string]bool {
 	return off
 }
 
-// stageWaived stands where a stage does, for what somebody answers for.
-const stageWaived = "waived"
-
 // resultHere is unreported for a terminal that says nothing, and for a check that it says nothing of.
 func resultHere(c store.Cell, ok, silent bool) policy.Result {
 	switch {
@@ -317,19 +417,6 @@ func resultHere(c store.Cell, ok, silent bool) policy.Result {
 		return unreported
 	}
 	return policy.Result(resultWord(c.Result))
-}
-
-// weigh puts what needs somebody first: violations, other failures, what nobody knows.
-func (r *matrixRow) weigh(c cellView) {
-	switch {
-	case c.Waiver != "":
-	case c.Result == policy.ResultFail && c.Stage == policy.StageViolation:
-		r.rank[0]++
-	case c.Result == policy.ResultFail:
-		r.rank[1]++
-	case c.Result == policy.ResultUnknown:
-		r.rank[2]++
-	}
 }
 
 func freshChecks() []string  { return []string{"antivirus.patterns", "patch.level"} }
@@ -340,7 +427,9 @@ func (m *matrix) fill(b *healthPage) {
 	b.Ledger, b.Reported, b.Total = m.ledger, m.heard, len(m.chosen)
 	first := min((m.view.Page-1)*matrixRows, len(m.chosen))
 	last := min(first+matrixRows, len(m.chosen))
-	b.Rows = append(b.Rows, m.chosen[first:last]...)
+	for _, one := range m.chosen[first:last] {
+		b.Rows = append(b.Rows, m.row(one))
+	}
 	b.From, b.To = first+1, last
 	if last < len(m.chosen) {
 		next := m.view
@@ -356,13 +445,13 @@ func (m *matrix) fill(b *healthPage) {
 		b.Columns = append(b.Columns, column{info.ID, info.Name.In(m.p.cal.lang), m.tallies[i], "/health/checks/" + url.PathEscape(info.ID)})
 	}
 	for _, id := range freshChecks() {
-		f := freshness{Check: id, Name: m.p.words.say("health.fresh." + id), Of: m.of, tally: *m.byCheck[id]}
+		f := freshness{Check: id, Name: m.p.words.say("health.fresh." + id), Of: m.of, tally: m.tallyOf(id)}
 		f.URL = m.view.with(func(v *healthView) { *v = healthView{Group: v.Group, Check: id, Result: policy.ResultFail} })
 		f.share()
 		b.Fresh = append(b.Fresh, f)
 	}
 	for _, id := range sourceChecks() {
-		if n := m.byCheck[id].Fail; n > 0 {
+		if n := m.tallyOf(id).Fail; n > 0 {
 			b.Sources = append(b.Sources, sourceFinding{id, m.p.checkName(id), n, m.view.with(func(v *healthView) { *v = healthView{Group: v.Group, Check: id, Result: policy.ResultFail} })})
 		}
 	}
@@ -389,7 +478,7 @@ func (f *freshness) share() {
 }
 
 // fill makes the ways to narrow the view.
-func (b *healthPage) fill(p *pages, m matrix, groups []store.Group) {
+func (b *healthPage) fill(p *pages, m *matrix, groups []store.Group) {
 	v, say := b.view, p.words.say
 	b.Here, b.CSV = v.url("/health"), v.with(func(*healthView) {})
 	b.CSV = strings.Replace(b.CSV, "/health", "/health.csv", 1)
@@ -400,11 +489,11 @@ func (b *healthPage) fill(p *pages, m matrix, groups []store.Group) {
 		}
 		b.Areas = append(b.Areas, choice{Word: say(word), On: v.Area == area, URL: v.with(func(v *healthView) { v.Area, v.Check = area, "" })})
 	}
-	for _, res := range []policy.Result{policy.ResultFail, policy.ResultUnknown, unreported, policy.ResultPass, policy.ResultNotApplicable, unchecked} {
+	for _, res := range resultOrder {
 		look := p.result(res)
 		b.Results = append(b.Results, choice{Word: look.Word, Icon: look.Icon, N: m.results[res], On: v.Result == res, URL: v.with(func(v *healthView) { v.Result = toggled(v.Result, res) })})
 	}
-	for _, stage := range []string{policy.StageViolation, policy.StageWarning, policy.StageNotice, stageWaived} {
+	for _, stage := range stageOrder {
 		b.Stages = append(b.Stages, choice{Word: say("health.stage." + stage), N: m.stages[stage], On: v.Stage == stage, URL: v.with(func(v *healthView) { v.Stage = toggled(v.Stage, stage) })})
 	}
 	for _, g := range groups {
@@ -444,7 +533,7 @@ func (s *server) healthCard(r *request) (*healthCard, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := matrix{p: s.pages[r.lang], off: offChecks(groups), view: healthView{Area: areaAll, Page: 1}, silent: r.now.Add(-s.SilentAfter), columns: policy.Catalogue()}
+	m := s.newMatrix(s.pages[r.lang], healthView{Area: areaAll, Page: 1}, groups, r.now)
 	m.look(fleet)
 	var page healthPage
 	m.fill(&page)

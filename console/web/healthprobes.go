@@ -96,7 +96,7 @@ const (
 // placeFields are the fields of a place, beside its kind.
 func placeForm(f map[string]string, at string, p policy.Place) {
 	f[at+"kind"], f[at+"path"], f[at+"value"], f[at+"view"], f[at+"class"] = string(p.Kind), p.Path, p.Value, p.View, p.Class
-	f[at+"command"], f[at+"match"], f[at+"separator"] = p.Command, p.Match, p.Separator
+	f[at+"command"], f[at+"match"], f[at+"separator"], f[at+"begin"] = p.Command, p.Match, p.Separator, p.Begin
 	if p.Kind == policy.PlaceHeader {
 		f[at+"size"], f[at+"field"] = strconv.Itoa(p.Size), strconv.Itoa(p.Field)
 	}
@@ -143,6 +143,7 @@ func (b *probePage) place(at string) policy.Place {
 		p.Path, p.Value, p.View, p.Class, p.Separator = "", "", "", "", ""
 	case policy.PlaceHeader:
 		p.Value, p.View, p.Class, p.Command, p.Match = "", "", "", "", ""
+		p.Begin = f[at+"begin"]
 		p.Size, p.Field = number(narrow(f[at+"size"])), number(narrow(f[at+"field"]))
 	case policy.PlaceService, policy.PlaceProcess:
 		p.Path, p.View, p.Class, p.Command, p.Match, p.Separator = "", "", "", "", "", ""

@@ -71,7 +71,7 @@ func (s *server) healthCSV(r *request) error {
 	if err != nil {
 		return err
 	}
-	m := matrix{p: p, off: offChecks(groups), view: v, silent: r.now.Add(-s.SilentAfter), columns: v.columns()}
+	m := s.newMatrix(p, v, groups, r.now)
 	m.look(fleet)
 	h := r.w.Header()
 	h.Set("Content-Type", "text/csv; charset=utf-8")
@@ -82,7 +82,8 @@ func (s *server) healthCSV(r *request) error {
 		head = append(head, c.Name.In(p.cal.lang))
 	}
 	out.row(head...)
-	for _, row := range m.chosen {
+	for _, one := range m.chosen {
+		row := m.row(one)
 		cells := []string{row.Name, row.GroupName}
 		for _, c := range row.Cells {
 			cells = append(cells, p.csvCell(c))

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -84,14 +85,14 @@ func rawOf(p policy.Place, sample, as string) (policy.Raw, string) {
 	text := []byte(sample)
 	switch as {
 	case "hex":
-		bytes, err := hex.DecodeString(onlyHex(sample))
-		if err != nil || len(bytes) == 0 {
+		raw, err := hex.DecodeString(onlyHex(sample))
+		if err != nil || len(raw) == 0 {
 			return policy.Raw{}, "health.try.bad_hex"
 		}
 		if p.Kind == policy.PlaceRegistry {
-			return policy.Raw{Bytes: bytes}, ""
+			return policy.Raw{Bytes: raw}, ""
 		}
-		text = bytes
+		text = raw
 	case "number":
 		n, err := strconv.ParseUint(strings.TrimSpace(narrow(sample)), 0, 64)
 		if err != nil {
@@ -99,7 +100,10 @@ func rawOf(p policy.Place, sample, as string) (policy.Raw, string) {
 		}
 		return policy.Raw{Number: &n}, ""
 	}
-	return cutSample(p, text), ""
+	if p.Kind == policy.PlaceHeader && as != "hex" && len(text) < p.Size { // what was copied has lost the blanks at its end
+		text = append(text, bytes.Repeat([]byte{' '}, min(p.Size-len(text), maxSample))...)
+	}
+	return p.Cut(text), ""
 }
 
 // onlyHex takes away what dumps put between bytes: blanks, commas, 0x, a line's end.

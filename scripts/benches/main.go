@@ -24,6 +24,7 @@ const usage = `bench: measures Sekisho
   checks      a round of the terminal's checks on this machine: processor, memory, bytes
   ingest      the console: records a second stored, lost and doubled when it is killed
   inventory   2,000 packages looked at, against dpkg-query; what one install costs on the wire
+  matrix      the page of 5,000 terminals × 20 checks, at the server
   idle        the console with a thousand terminals connected
   whatif      the console says what a draft would have done about a million recorded events of software
   gate        does any byte get through; from the kernel's word to the verdict, against USBGuard  (lab)
@@ -61,7 +62,7 @@ type benchmark struct {
 
 func benchmarks() []benchmark {
 	return []benchmark{
-		{"outbox", outboxFigures}, {"inventory", inventoryFigures}, {"checks", checksFigures}, {"ingest", ingestFigures}, {"idle", idleFigures}, {"whatif", whatifFigures},
+		{"outbox", outboxFigures}, {"inventory", inventoryFigures}, {"checks", checksFigures}, {"ingest", ingestFigures}, {"matrix", matrixFigures}, {"idle", idleFigures}, {"whatif", whatifFigures},
 		{"gate", gateFigures}, {"decision", decisionFigures}, {"grant", grantFigures}, {"footprint", footprintFigures},
 		{"exec", execFigures}, {"upgrade", upgradeFigures}, {"bypass", bypassFigures},
 	}
