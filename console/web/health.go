@@ -537,6 +537,9 @@ func (s *server) healthCard(r *request) (*healthCard, error) {
 	m.look(fleet)
 	var page healthPage
 	m.fill(&page)
+	for i := range page.Fresh {
+		page.Fresh[i].Name = m.p.words.say("health.card." + page.Fresh[i].Check)
+	}
 	return &healthCard{page.Fresh, m.stages[policy.StageViolation]}, nil
 }
 

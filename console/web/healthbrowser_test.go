@@ -66,6 +66,7 @@ func TestAProductIsAddedTriedAndPublishedInARealBrowser(t *testing.T) {
 		w.press(`#f0 button[value="try"]`)
 		w.until("it is read, and the checks say what they would", `document.querySelector('[data-row="0"]').classList.contains("ok") && document.querySelectorAll("[data-tried] tr").length > 3`)
 		w.axe("tried " + lang)
+		w.fits("tried "+lang, 1280)
 		w.keep("probe-tried-" + lang + "-1280")
 		w.do(chromedp.SendKeys(chromedp.CSS("#reason"), "新しい製品の導入"))
 		w.press(`.s-form-acts button[value="check"]`)

@@ -36,6 +36,9 @@ func (s *server) waivers(r *request) error {
 	return s.showWaivers(r, waiversPage{Group: g, Form: form, Done: waiverDone(q.Get("done"))}, have, http.StatusOK)
 }
 
+// waiverFields is the form's order.
+var waiverFields = []string{"check", "terminal", "from", "until", "reason", "measure", "approver"}
+
 func waiverDone(word string) string {
 	if word == "added" || word == "ended" {
 		return "health.waiver.done." + word
@@ -104,6 +107,7 @@ func (s *server) addWaiver(r *request) error {
 		body.refuse("terminal", s.pages[r.lang].words.say("health.waiver.no_terminal"))
 	}
 	if len(body.Problems) > 0 {
+		body.Order = slices.DeleteFunc(slices.Clone(waiverFields), func(f string) bool { return body.Problems[f] == "" })
 		return s.showWaivers(r, body, have, http.StatusUnprocessableEntity)
 	}
 	if _, err := s.DB.PutGroupPolicy(r.Context(), want, have.Version, r.now); err != nil {
@@ -174,7 +178,7 @@ func nextWaiver(list []policy.Waiver) string {
 
 func (b *waiversPage) refuse(field, text string) {
 	if _, have := b.Problems[field]; !have {
-		b.Problems[field], b.Order = text, append(b.Order, field)
+		b.Problems[field] = text
 	}
 }
 
