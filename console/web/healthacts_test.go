@@ -156,6 +156,7 @@ func TestAWaiverNeedsReasonMeasureApproverAndEndAndIsShownWhereTheResultIs(t *te
 	if w.ID != "W-0002" || w.Until.In(tokyo).Format("2006-01-02 15:04") != "2027-04-01 00:00" || w.Terminals[0] != f.counter {
 		t.Errorf("%+v", w)
 	}
+	b.get("/terminals/"+f.counter+"/health").wants(t, "免除 W-0002", "端末にはまだ届いていません")
 	results := fullSheet(s.now)
 	results[0].Waiver = "W-0002"
 	s.sheet(f.counter, results...)

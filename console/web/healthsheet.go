@@ -43,7 +43,8 @@ type sheetLine struct {
 	Old     bool          `json:"old"`
 	Off     bool          `json:"off"`
 	Waived  *waiverView   `json:"waived_by,omitempty"`
-	Next    string        `json:"-"` // when the next stage begins
+	Coming  bool          `json:"waiver_coming,omitempty"` // the terminal does not know of the waiver yet
+	Next    string        `json:"-"`                       // when the next stage begins
 }
 
 // waiverView is a waiver as pages show it.
@@ -81,6 +82,7 @@ func (b *checkSheet) fill(p *pages, list []store.Checked, h *policy.Health, now 
 		line := sheetLine{CheckResult: policy.CheckResult{Check: info.ID}, Shown: unreported}
 		if i >= 0 {
 			line = p.sheetLine(list[i], h, now)
+			b.waived(p, &line, h, now)
 			list = slices.Delete(list, i, i+1)
 		}
 		line.Off = i < 0 && isOff(h, info.ID)
@@ -115,13 +117,25 @@ func (p *pages) sheetLine(c store.Checked, h *policy.Health, now time.Time) shee
 	if line.Shown == policy.ResultFail {
 		line.Todo, line.Next = p.todo(c.Check), p.nextStage(c.CheckResult, h)
 	}
-	if h != nil && c.Waiver != "" {
-		if i := slices.IndexFunc(h.Waivers, func(w policy.Waiver) bool { return w.ID == c.Waiver }); i >= 0 {
-			w := p.waiver(h.Waivers[i], now)
-			line.Waived = &w
-		}
-	}
 	return line
+}
+
+// waived finds who answers for a result: as the terminal says, or as the policy does that is on its way to it.
+func (b *checkSheet) waived(p *pages, line *sheetLine, h *policy.Health, now time.Time) {
+	if h == nil || line.Shown == policy.ResultPass || line.Shown == unreported {
+		return
+	}
+	i := slices.IndexFunc(h.Waivers, func(w policy.Waiver) bool {
+		if line.Waiver != "" {
+			return w.ID == line.Waiver
+		}
+		named := slices.Contains(w.Terminals, b.ID) || slices.Contains(w.Group, b.Group)
+		return named && w.Check == line.Check && !now.Before(w.From) && now.Before(w.Until)
+	})
+	if i >= 0 {
+		w := p.waiver(h.Waivers[i], now)
+		line.Waived, line.Coming = &w, line.Waiver == ""
+	}
 }
 
 // nextStage says what comes after a notice or a warning, and after how long.
