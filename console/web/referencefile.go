@@ -28,6 +28,9 @@ type referenceHead struct {
 	Name   string    `json:"name"`
 	Month  string    `json:"month"`
 	MadeAt time.Time `json:"made_at"`
+	Made   string    `json:"made"` // as a table writes it: 2026-11-01
+
+	Systems []json.RawMessage `json:"systems"` // of a table of support
 }
 
 var monthForm = regexp.MustCompile(`^20\d\d-(0[1-9]|1[0-2])$`)
@@ -82,6 +85,8 @@ func fits(ref store.Reference, head referenceHead, form map[string]string, isJSO
 		return &importProblem{field: "file", word: "not"}
 	case ref.Kind != policy.ReferenceAdvisory && size > maxBaseline:
 		return &importProblem{field: "file", word: "large", args: []any{maxBaseline >> 20}}
+	case ref.Kind == policy.ReferenceSupport && (size > maxSupport || len(head.Systems) == 0):
+		return &importProblem{field: "file", word: "not"}
 	case ref.Name == "" || !utf8.ValidString(ref.Name) || utf8.RuneCountInString(ref.Name) > 200 || strings.ContainsFunc(ref.Name, func(c rune) bool { return c < ' ' }):
 		return &importProblem{field: "name", word: "name"}
 	case ref.Kind == policy.ReferenceBaseline && !monthForm.MatchString(ref.Month):
@@ -121,6 +126,9 @@ func readHead(content []byte) (h referenceHead, ok bool) {
 	if json.Unmarshal(content, &h) != nil {
 		var any json.RawMessage
 		return referenceHead{}, json.Unmarshal(content, &any) == nil
+	}
+	if h.MadeAt.IsZero() {
+		h.MadeAt, _ = time.Parse(time.DateOnly, h.Made)
 	}
 	return h, true
 }

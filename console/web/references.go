@@ -26,6 +26,7 @@ const imports = "/health/references"
 const (
 	maxReference = 32 << 20
 	maxBaseline  = 4 << 20
+	maxSupport   = 1 << 20 // as terminals read it
 )
 
 // settingReferenceKeys holds the public keys whose owners this office trusts for references: base64, commas between.

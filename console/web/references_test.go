@@ -119,6 +119,10 @@ func TestABaselineIsTakenWholeOrRefusedWithClearWords(t *testing.T) {
 	if a := b.bring(imports, nil, []byte(strings.Replace(november, "-11-12T", "-11-02T", 1))); a.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("an older one over a newer one: %d", a.StatusCode)
 	}
+	if a := b.bring(imports, url.Values{"kind": {"support"}, "name": {"サポート"}}, []byte(`{"made":"2026-11-01","systems":[{"id":"debian","version":"12","end":"2028-06-30"}]}`)); a.StatusCode != http.StatusSeeOther {
+		t.Errorf("a table of support as terminals read it: %d", a.StatusCode)
+	}
+	b.bring(imports, url.Values{"kind": {"support"}, "name": {"空"}}, []byte(`{"made":"2026-11-01","systems":[]}`)).wants(t, "基準ファイルとして読めません")
 	b.bring(imports, url.Values{"kind": {"advisory"}, "name": {"Debian"}, "made": {"R8.11.20"}}, []byte("<oval/>"))
 	b.get(imports).wants(t, "署名なし", "1007が取込み")
 }
