@@ -261,7 +261,8 @@ func (s *server) related(r *request, b violationPage) ([]related, error) {
 	}{
 		{"related.terminal", view{Terminal: b.Terminal}, true},
 		{"related.user", view{User: b.User}, b.User != ""},
-		{"related.medium", view{Serial: b.Serial}, b.Serial != ""},
+		{"related.medium", view{Serial: b.Serial}, b.Serial != "" && b.Record.Check == nil},
+		{"health.related", view{Serial: b.Serial}, b.Record.Check != nil},
 		{"related.program", view{Serial: b.Item}, b.Item != ""},
 		{"related.kind", view{Group: b.Group, Kind: b.Kind}, true},
 	}
