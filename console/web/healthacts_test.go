@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -218,6 +219,27 @@ func TestAProbeIsTriedAgainstSamplesBeforeItIsPublished(t *testing.T) {
 	b.get("/policy/"+f.group+"/health/probes").wants(t, "オフィスガード")
 }
 
+func TestASampleIsCutAsATerminalCutsIt(t *testing.T) {
+	for _, c := range []struct {
+		place  policy.Place
+		sample string
+		as     string
+		want   string
+	}{
+		{policy.Place{Kind: policy.PlaceFile, Match: `patterns: (\S+)`}, "guard 1.0\npatterns: 2026-11-23\n", "text", "2026-11-23"},
+		{policy.Place{Kind: policy.PlaceCommand, Match: `date=(\d+)`}, "date=20261123", "text", "20261123"},
+		{policy.Place{Kind: policy.PlaceRegistry, Match: `\((\d{8})\)`}, "12345 (20261123)", "text", "20261123"},
+		{policy.Place{Kind: policy.PlaceRegistry}, "20261123", "text", "20261123"},
+		{policy.Place{Kind: policy.PlaceHeader, Size: 64, Separator: ":", Field: 1, Begin: "ClamAV-VDB"}, "ClamAV-VDB:23 Nov 2026 09-25 +0900:27000", "text", "23 Nov 2026 09-25 +0900"},
+		{policy.Place{Kind: policy.PlaceHeader, Size: 64, Separator: ":", Field: 1, Begin: "ClamAV-VDB"}, "43 6c 61 6d", "hex", ""},
+	} {
+		raw, problem := rawOf(c.place, c.sample, c.as)
+		if raw.Text != c.want || problem != "" || (c.want == "") != (raw.Code != "") {
+			t.Errorf("%+v of %q: %+v %s", c.place, c.sample, raw, problem)
+		}
+	}
+}
+
 func TestAProbeThatCouldDoHarmIsRefusedBesideItsField(t *testing.T) {
 	s := newSite(t, nil)
 	f := s.fill()
@@ -263,9 +285,17 @@ func TestAKnownProbeComesBackAsItWas(t *testing.T) {
 		for _, f := range back.Facts {
 			is = append(is, f.Place...)
 		}
+		if strings.Join(probe.Center, "|") != strings.Join(back.Center, "|") || probe.Patternless != back.Patternless {
+			t.Errorf("%s: %+v became %+v", probe.ID, probe, back)
+		}
 		if len(was) != len(is) || len(probe.Detect) != len(back.Detect) {
 			t.Errorf("%s: %d places became %d", probe.ID, len(was), len(is))
 			continue
+		}
+		for _, f := range probe.Facts {
+			if !slices.Contains(choicesOfProbes().Facts, f.Fact) {
+				t.Errorf("%s: the form cannot show %s", probe.ID, f.Fact)
+			}
 		}
 		for i := range was {
 			if was[i] != is[i] {

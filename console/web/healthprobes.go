@@ -84,7 +84,7 @@ func choicesOfProbes() probeChoices {
 		DetectKinds: []policy.PlaceKind{policy.PlaceExists, policy.PlaceRegistry, policy.PlaceService, policy.PlaceProcess},
 		Dates:       policy.DateForms(), Commands: policy.Commands(),
 		Facts: []string{policy.FactRunning, policy.FactRealtime, policy.FactVersion, policy.FactPatternVersion, policy.FactPatternDate, policy.FactPatternApplied,
-			policy.FactScanQuick, policy.FactScanFull, policy.FactLicenceEnd, policy.FactTamper, policy.FactReduced},
+			policy.FactScanQuick, policy.FactScanFull, policy.FactLicenceEnd, policy.FactTamper, policy.FactReduced, policy.FactPatternless},
 	}
 }
 
@@ -104,7 +104,7 @@ func placeForm(f map[string]string, at string, p policy.Place) {
 
 // formOfProbe writes a probe into rows, one for each place: several rows of a fact are tried in their order, as several places are.
 func formOfProbe(b policy.Probe) (f map[string]string, detect, facts int) {
-	f = map[string]string{"id": b.ID, "product": b.Product, "os": b.OS, "patternless": flagged(b.Patternless), "off": flagged(b.Off)}
+	f = map[string]string{"id": b.ID, "product": b.Product, "os": b.OS, "patternless": flagged(b.Patternless), "off": flagged(b.Off), "center": strings.Join(b.Center, ", ")}
 	for i, p := range b.Detect {
 		placeForm(f, "d"+strconv.Itoa(i)+".", p)
 	}
@@ -134,9 +134,9 @@ func (b *probePage) place(at string) policy.Place {
 		Command: f[at+"command"], Match: f[at+"match"], Separator: f[at+"separator"]}
 	switch p.Kind { // what another kind left in the fields is not its own
 	case policy.PlaceRegistry:
-		p.Class, p.Command, p.Match, p.Separator = "", "", "", ""
+		p.Class, p.Command, p.Separator = "", "", ""
 	case policy.PlaceWMI:
-		p.View, p.Command, p.Match, p.Separator = "", "", "", ""
+		p.View, p.Command, p.Separator = "", "", ""
 	case policy.PlaceFile:
 		p.Value, p.View, p.Class, p.Command, p.Separator = "", "", "", "", ""
 	case policy.PlaceCommand:
@@ -156,7 +156,7 @@ func (b *probePage) place(at string) policy.Place {
 // probe makes one of the fields.
 func (b *probePage) probe() policy.Probe {
 	f := b.Form
-	out := policy.Probe{ID: f["id"], Product: f["product"], OS: f["os"], Patternless: f["patternless"] != "", Off: f["off"] != ""}
+	out := policy.Probe{ID: f["id"], Product: f["product"], OS: f["os"], Patternless: f["patternless"] != "", Off: f["off"] != "", Center: wordsOf(f["center"])}
 	for _, i := range b.Detect {
 		out.Detect = append(out.Detect, b.place("d"+strconv.Itoa(i)+"."))
 	}

@@ -90,7 +90,7 @@ func rawOf(p policy.Place, sample, as string) (policy.Raw, string) {
 			return policy.Raw{}, "health.try.bad_hex"
 		}
 		if p.Kind == policy.PlaceRegistry {
-			return policy.Raw{Bytes: raw}, ""
+			return p.Trim(policy.Raw{Bytes: raw}), ""
 		}
 		text = raw
 	case "number":
@@ -98,10 +98,13 @@ func rawOf(p policy.Place, sample, as string) (policy.Raw, string) {
 		if err != nil {
 			return policy.Raw{}, "health.try.bad_number"
 		}
-		return policy.Raw{Number: &n}, ""
+		return p.Trim(policy.Raw{Number: &n}), ""
 	}
 	if p.Kind == policy.PlaceHeader && as != "hex" && len(text) < p.Size { // what was copied has lost the blanks at its end
 		text = append(text, bytes.Repeat([]byte{' '}, min(p.Size-len(text), maxSample))...)
+	}
+	if p.Kind == policy.PlaceRegistry || p.Kind == policy.PlaceWMI {
+		return p.Trim(p.Cut(text)), ""
 	}
 	return p.Cut(text), ""
 }
