@@ -193,7 +193,7 @@ func policyFields(control policy.Control, mode policy.Mode) url.Values {
 func (c *console) grant(event int64, until time.Time) string {
 	c.t.Helper()
 	tokyo := time.FixedZone("JST", 9*3600)
-	form := url.Values{"event": {strconv.FormatInt(event, 10)}, "reason": {"lab"},
+	form := url.Values{"event": {strconv.FormatInt(event, 10)}, "reason": {"lab"}, "way": {policy.WayHash}, // which only a program's form has
 		"from": {time.Now().In(tokyo).Format("2006-01-02 15:04:05")}, "until": {until.In(tokyo).Format("2006-01-02 15:04:05")}}
 	location := c.call("POST", "/carryout/new", form)
 	id, _, _ := strings.Cut(strings.TrimPrefix(location, "/carryout/"), "?")
