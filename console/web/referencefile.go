@@ -57,6 +57,13 @@ func judgeImport(form map[string]string, text []byte, keys map[string][]byte, ca
 		return refuse("damaged")
 	}
 	head, isJSON := readHead(content)
+	if bytes.HasPrefix(bytes.TrimPrefix(content, []byte("\ufeff")), []byte(policy.BaselineTitle)) {
+		table, err := policy.ParseBaseline(content)
+		if err != nil {
+			return store.Reference{}, nil, &importProblem{field: "file", word: "table", raw: err.Error()}
+		}
+		head, isJSON = referenceHead{Kind: policy.ReferenceBaseline, Name: table.From, Month: table.Month, MadeAt: table.Made}, true
+	}
 	ref := store.Reference{Reference: policy.Reference{Kind: either(head.Kind, form["kind"]), Name: either(head.Name, form["name"]), MadeAt: head.MadeAt.UTC(), Size: int64(len(content)), SignedBy: signer},
 		Month: either(head.Month, narrow(form["month"]))}
 	if problem := fits(ref, head, form, isJSON, len(content)); problem != nil {
@@ -71,6 +78,11 @@ func judgeImport(form map[string]string, text []byte, keys map[string][]byte, ca
 	}
 	if ref.MadeAt.After(now.Add(day)) || ref.MadeAt.Year() < 2000 {
 		return refuse("date", cal.short(ref.MadeAt))
+	}
+	if ref.Kind == policy.ReferenceBaseline { // as terminals read it: what they would refuse must not be published
+		if _, err := policy.ParseBaseline(content); err != nil {
+			return ref, nil, &importProblem{field: "file", word: "table", raw: err.Error()}
+		}
 	}
 	return ref, content, nil
 }

@@ -53,7 +53,7 @@ func (b *browser) bring(path string, fields url.Values, file []byte) answer {
 
 var publisher = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
 
-const november = `{"kind":"baseline","name":"Windows","month":"2026-11","made_at":"2026-11-12T00:00:00Z","builds":[]}`
+const november = `{"kind":"baseline","name":"Windows","month":"2026-11","made_at":"2026-11-12T00:00:00Z","builds":[{"build":26100,"installation":"client","revision":7171,"released":"2026-11-10","kind":"security","kb":"KB5068861"}]}`
 
 func signed(key ed25519.PrivateKey, text string) []byte {
 	b, err := json.Marshal(seal.SignReference(key, []byte(text)))
@@ -91,6 +91,8 @@ func TestABaselineIsTakenWholeOrRefusedWithClearWords(t *testing.T) {
 		{"no table", "基準ファイルとして読めません", url.Values{"kind": {"baseline"}, "name": {"x"}, "month": {"2026-11"}}, []byte("PK\x03\x04")},
 		{"cut short", "途中で切れています", nil, cut[:len(cut)-20]},
 		{"no month", "対象の月を", url.Values{"kind": {"baseline"}}, []byte(`{"name":"x"}`)},
+		{"a table without builds", "基準ファイルに誤りがあります", nil, []byte(`{"kind":"baseline","name":"Windows","month":"2026-11","made_at":"2026-11-12T00:00:00Z","builds":[]}`)},
+		{"lines with a mistake", "line 4", nil, []byte("sekisho-baseline 1\nmonth 2026-11\nmade 2026-11-12\n26100 client many 2026-11-10 security KB5068861\n")},
 		{"of the future", "ありえません", nil, []byte(strings.Replace(november, "2026-11-12", "2031-11-12", 1))},
 	} {
 		a := b.bring(imports, c.fields, c.file)
@@ -123,6 +125,10 @@ func TestABaselineIsTakenWholeOrRefusedWithClearWords(t *testing.T) {
 		t.Errorf("a table of support as terminals read it: %d", a.StatusCode)
 	}
 	b.bring(imports, url.Values{"kind": {"support"}, "name": {"空"}}, []byte(`{"made":"2026-11-01","systems":[]}`)).wants(t, "基準ファイルとして読めません")
+	lines := "sekisho-baseline 1\nmonth 2026-11\nmade R8.11.13\nfrom 情報係\n26100 client 7171 R8.11.10 security KB5068861\n"
+	if a := b.bring(imports, nil, []byte(lines)); a.StatusCode != http.StatusSeeOther {
+		t.Errorf("a table of lines: %d", a.StatusCode)
+	}
 	b.bring(imports, url.Values{"kind": {"advisory"}, "name": {"Debian"}, "made": {"R8.11.20"}}, []byte("<oval/>"))
 	b.get(imports).wants(t, "署名なし", "1007が取込み")
 }

@@ -13,11 +13,13 @@ import (
 	"time"
 )
 
+// BaselineTitle begins a baseline that is written as a table of lines.
+const BaselineTitle = "sekisho-baseline"
+
 // Bounds of a baseline.
 const (
 	MaxBaseline      = 4 << 20 // bytes; a year of every build is a hundredth of it
 	maxBaselineLines = 5000
-	baselineTitle    = "sekisho-baseline"
 	baselineVersion  = "1"
 )
 
@@ -158,8 +160,8 @@ func ParseBaseline(text []byte) (Baseline, error) {
 			continue
 		}
 		if !titled {
-			if titled = len(f) == 2 && f[0] == baselineTitle && f[1] == baselineVersion; !titled {
-				return Baseline{}, fmt.Errorf("cannot use the baseline: line %d must be %q", n, baselineTitle+" "+baselineVersion)
+			if titled = len(f) == 2 && f[0] == BaselineTitle && f[1] == baselineVersion; !titled {
+				return Baseline{}, fmt.Errorf("cannot use the baseline: line %d must be %q", n, BaselineTitle+" "+baselineVersion)
 			}
 			continue
 		}
