@@ -132,3 +132,27 @@ func TestADryRunTellsHowFarItIsAndCanBeStoppedInARealBrowser(t *testing.T) {
 	w.until("the answer appears by itself", `document.querySelector("[data-state=done]") !== null`)
 	w.silent("dry run")
 }
+
+// A page that slides to where its address leads takes a button away from under the hand: the press would hit nothing, or the
+// button beside it.
+func TestAPageStandsStillFromTheMomentItIsSeen(t *testing.T) {
+	s := newSite(t, bundledAssets(t))
+	f := s.full()
+	w := openWindow(t, s)
+	w.signIn("1007")
+	w.do(chromedp.EmulateViewport(1280, 500))
+	for _, address := range []string{"/policy/" + f.group + "/software#draft", "/policy/" + f.group + "/software#c4"} {
+		w.open("/account")
+		w.open(address)
+		if places := ask[[]float64](w, places); len(places) != 1 || places[0] == 0 {
+			t.Errorf("%s is seen at %v", address, places)
+		}
+	}
+}
+
+// places are where the page stood in its first half second.
+const places = `new Promise(done => {
+	const seen = new Set(), end = performance.now() + 500;
+	const look = now => { seen.add(scrollY); now < end ? requestAnimationFrame(look) : done([...seen]) };
+	requestAnimationFrame(look);
+})`
