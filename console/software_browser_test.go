@@ -113,33 +113,14 @@ func (w *walk) script(js string) {
 	w.do(chromedp.Evaluate[chromedp.Void](js + "\n;undefined"))
 }
 
-// press clicks what leads to another page and waits for it to have loaded. A busy browser can drop a click; a person would
-// press again, and so it is pressed again when the page did not hear it.
+// press clicks what leads to another page and waits for it to have loaded.
 func (w *walk) press(selector string) {
 	w.t.Helper()
-	w.do(chromedp.Evaluate[chromedp.Void](ready, chromedp.EvalAwaitPromise), chromedp.Click(chromedp.CSS(selector)))
-	ctx, cancel := context.WithTimeout(w.ctx, patience)
-	defer cancel()
-	for again := time.Now().Add(2 * time.Second); ; {
-		at, err := chromedp.Run(ctx, chromedp.Evaluate[string]("window.pressed === undefined ? document.readyState : 'pressed ' + window.pressed"))
-		switch {
-		case err == nil && at == "complete":
-			return
-		case err == nil && (at == "pressed 0" && time.Now().After(again) || time.Now().After(again.Add(10*time.Second))):
-			again = time.Now().Add(2 * time.Second) // also a click that was heard can come to nothing
-			w.do(chromedp.Click(chromedp.CSS(selector)))
-		}
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-ctx.Done():
-			w.t.Fatalf("waiting for another page after pressing %s: %s, %v: %s", selector, at, err, w.text())
-		}
-	}
+	w.do(chromedp.Evaluate[chromedp.Void]("window.left = true\n;undefined"),
+		chromedp.Evaluate[chromedp.Void](`new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(undefined))))`, chromedp.EvalAwaitPromise),
+		chromedp.Click(chromedp.CSS(selector)))
+	w.until("another page after pressing "+selector, "!window.left && document.readyState === 'complete'")
 }
-
-// ready waits until the page is painted, and counts what it hears of clicks.
-const ready = `window.pressed = 0; addEventListener("click", () => window.pressed++, {capture: true});
-new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(undefined))))`
 
 func (w *walk) until(what, expression string) {
 	w.t.Helper()
