@@ -173,46 +173,6 @@ func (db *DB) holders(ctx context.Context, programs []int64, group string, limit
 	return collect(rows, err, func(s scanner) (h Holder, err error) { return h, s.Scan(&h.Program, &h.Terminal, &h.Name) })
 }
 
-// ProgramEvent is a recorded event of a program, as a dry run looks at it: the body stays unread.
-type ProgramEvent struct {
-	ID       int64
-	Terminal string
-	At       time.Time
-	Body     []byte // valid until the next one
-}
-
-// ProgramEvents gives every recorded event of a program of every terminal, oldest first, until yield says false. Which
-// terminals are meant is for who asks: a table that is looked up for each of a million rows takes longer than the rows.
-func (db *DB) ProgramEvents(ctx context.Context, yield func(ProgramEvent) bool) error {
-	rows, err := db.reader.QueryContext(ctx, `SELECT id, terminal, at, body FROM events WHERE kind <> 'device' AND kind = 'program' ORDER BY id`)
-	if err != nil {
-		return explain(err)
-	}
-	defer rows.Close()
-	var e ProgramEvent
-	var at int64
-	var terminal, body sql.RawBytes
-	for rows.Next() {
-		if err := rows.Scan(&e.ID, &terminal, &at, &body); err != nil {
-			return explain(err)
-		}
-		if e.Terminal != string(terminal) {
-			e.Terminal = string(terminal)
-		}
-		e.At, e.Body = moment(at), body
-		if !yield(e) {
-			return nil
-		}
-	}
-	return explain(rows.Err())
-}
-
-// CountProgramEvents says how many ProgramEvents will give; it reads the index alone.
-func (db *DB) CountProgramEvents(ctx context.Context) (n int64, err error) {
-	err = db.reader.QueryRowContext(ctx, `SELECT COUNT(*) FROM events WHERE kind <> 'device' AND kind = 'program'`).Scan(&n)
-	return n, explain(err)
-}
-
 // Draft is a control of software that is not published yet.
 type Draft struct {
 	Group    string
