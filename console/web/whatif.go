@@ -64,6 +64,7 @@ const (
 	dryRunLife  = 10 * time.Minute // a run that takes longer is given up
 	dryRunLost  = 30 * time.Second // without progress for so long: the console that ran it is gone
 	dryRunTells = 300 * time.Millisecond
+	dryRunLooks = 1024 // events between two looks at the clock
 )
 
 // beginDryRun begins one and waits for a second, so that a short one is seen at once.
@@ -130,14 +131,14 @@ func (s *server) rehearse(ctx context.Context, run *store.DryRun, g groupView, d
 		return dryRunAnswer{}, err
 	}
 	look := policy.Rehearse(softwarePolicy(g.ID, g.Name, d.Software), now)
-	told, failed := time.Now(), error(nil)
+	told, failed := s.Now(), error(nil)
 	err = s.DB.ProgramEvents(ctx, func(e store.ProgramEvent) bool {
 		if name, ok := mine[e.Terminal]; ok && !e.At.Before(from) {
 			look.Event(e.Terminal, name, e.At, e.Body)
 		}
-		if run.Done++; run.Done%1024 == 0 && time.Since(told) > dryRunTells {
-			told = time.Now()
-			failed = s.DB.MoveDryRun(ctx, *run, s.Now()) // a conflict: it was cancelled
+		if run.Done++; run.Done%dryRunLooks == 0 && s.Now().Sub(told) > dryRunTells {
+			told = s.Now()
+			failed = s.DB.MoveDryRun(ctx, *run, told) // a conflict: it was cancelled
 		}
 		return failed == nil
 	})
