@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,11 +86,14 @@ func (l *lab) softwareLab(ctx context.Context, mode policy.Mode) error {
 	}
 	have.Reason, have.By = "bench", "bench"
 	have.Software = &policy.Software{Mode: mode, Undecided: policy.ActionBlock, Stall: policy.ActionAllow, Rules: []policy.ProgramRule{
-		{ID: "learnt", Name: policy.Text{JA: "学習した", EN: "learnt"}, Action: policy.ActionAllow,
-			Match: policy.ProgramMatch{Kind: []policy.ProgramKind{policy.ProgramDeb}, Name: strings.Fields(names)}},
 		{ID: "repository", Name: policy.Text{JA: "配布元", EN: "repository"}, Action: policy.ActionAllow,
 			Match: policy.ProgramMatch{Source: []string{policy.SourceRepository}}},
 	}}
+	for some := range slices.Chunk(strings.Fields(names), 100) { // a rule has room for two hundred
+		have.Software.Rules = append(have.Software.Rules, policy.ProgramRule{
+			ID: fmt.Sprintf("learnt-%d", len(have.Software.Rules)), Name: policy.Text{JA: "学習した", EN: "learnt"}, Action: policy.ActionAllow,
+			Match: policy.ProgramMatch{Kind: []policy.ProgramKind{policy.ProgramDeb}, Name: some}})
+	}
 	mayRun(have.Software)
 	_, err = db.PutGroupPolicy(ctx, have, have.Version, time.Now())
 	return err
