@@ -15,17 +15,13 @@ import (
 const (
 	processors = 1
 	gcPercent  = 50
-	// soft is where the collector begins to work harder and gives back what is free: the lists of thousands of packages are
-	// read and sent in much larger pieces than what is kept of them. What has to be kept may be more than this.
-	soft      = 20 << 20
-	startOver = 10 * time.Second // what only the start needed is not needed any more
+	startOver  = 10 * time.Second // what only the start needed is not needed any more
 )
 
 // beModest must come first: what was taken is not given back by it.
 func beModest() {
 	runtime.GOMAXPROCS(processors)
 	debug.SetGCPercent(gcPercent)
-	debug.SetMemoryLimit(soft)
 }
 
 // shed gives back, once, what only the start needed.
