@@ -96,13 +96,15 @@ func (e *Eyes) screenLock() policy.Reading {
 		return unread(o, err)
 	}
 	idle, ok := seconds(keys[keyIdle])
-	if !ok || keys[keyLock] == "" {
+	delay, fixed := seconds(keys[keyDelay])
+	switch {
+	case !ok || keys[keyLock] == "":
+		return o.Unread(policy.CodeChoice, errChoice)
+	case keys[keyLock] != "true" || idle == 0:
+		return o.Number(0)
+	case !fixed: // users may put the lock off as long as they like
 		return o.Unread(policy.CodeChoice, errChoice)
 	}
-	if keys[keyLock] != "true" || idle == 0 {
-		return o.Number(0)
-	}
-	delay, _ := seconds(keys[keyDelay])
 	return o.Number((idle + delay + perMinute - 1) / perMinute)
 }
 

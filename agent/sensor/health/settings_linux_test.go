@@ -75,6 +75,10 @@ func TestAScreenLockCountsOnlyWhenUsersCannotChangeIt(t *testing.T) {
 	expect(t, "never", m.eyes().screenLock(), "0")
 	m.write("etc/dconf/db/local.d/00-lock", strings.Replace(keys, "uint32 540", "zehn", 1))
 	expect(t, "no number", m.eyes().screenLock(), "?choice")
+	m.write("etc/dconf/db/local.d/00-lock", strings.Replace(keys, "uint32 30", "lang", 1))
+	expect(t, "no number for the delay", m.eyes().screenLock(), "?choice")
+	m.write("etc/dconf/db/local.d/00-lock", keys).write("etc/dconf/db/local.d/locks/00", keyIdle+"\n"+keyLock+"\n")
+	expect(t, "anybody can put the lock off for an hour", m.eyes().screenLock(), "?choice")
 }
 
 func TestAutomaticLoginsAreFoundWhereverTheyAreSet(t *testing.T) {
