@@ -67,7 +67,7 @@ type agent struct {
 
 // guardTerminal runs the agent until ctx ends.
 func guardTerminal(ctx context.Context, o agentOptions) error {
-	a := &agent{agentOptions: o, look: make(chan struct{}, 1), packages: software.NewPackages(o.stock())}
+	a := &agent{agentOptions: o, look: make(chan struct{}, 1)}
 	first, err := a.open()
 	if err != nil {
 		return err
@@ -177,6 +177,7 @@ func (o agentOptions) stock() software.Options {
 func (a *agent) takeStock() {
 	a.sheets = sheet.Open(a.config.State, time.Now, a.log)
 	eyes := software.Open(a.stock())
+	a.packages = eyes.Packages()
 	a.inventory = newInventory(eyes, a.guard, a.sheets, a.config.State, a.journal.queued, a.log)
 	a.inventory.after = func() { go a.installedNow(context.Background()) } // bounded by itself
 }
