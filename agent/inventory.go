@@ -42,7 +42,7 @@ type inventory struct {
 
 	ctx   context.Context   // of run
 	again chan struct{}     // judge everything anew
-	said  map[string]string // by program: what the last record says that no rule allows it by; run owns it
+	said  map[string]string // by program: what the last record says that no rule allows it by; nil: as noted at path. run owns it
 
 	after func() // called when a look found something; may be nil
 
@@ -52,16 +52,27 @@ type inventory struct {
 
 func newInventory(eyes eyesOnSoftware, g *guard, sheets *sheet.Keeper, dir string, queued func() int, log zerolog.Logger) *inventory {
 	i := &inventory{eyes: eyes, guard: g, sheets: sheets, path: filepath.Join(dir, "programs.json"), now: g.Clock.now, queued: queued, log: log,
-		ctx: context.Background(), again: make(chan struct{}, 1), said: map[string]string{}}
+		ctx: context.Background(), again: make(chan struct{}, 1)}
+	return i
+}
+
+// recall reads what is on record of programs: between two looks nobody needs it, and it may be thousands of lines.
+func (i *inventory) recall() {
+	if i.said != nil {
+		return
+	}
+	var said map[string]string
 	raw, err := durable.ReadFile(i.path)
 	if err == nil {
-		err = json.Unmarshal(raw, &i.said)
+		err = json.Unmarshal(raw, &said)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Warn().Err(err).Msg("cannot read what is on record of programs, saying it again")
+		i.log.Warn().Err(err).Msg("cannot read what is on record of programs, saying it again")
+		said = nil
+	}
+	if i.said = said; said == nil {
 		i.said = map[string]string{}
 	}
-	return i
 }
 
 // run looks and judges until ctx ends.
@@ -109,6 +120,7 @@ func (i *inventory) look() {
 	if i.after != nil {
 		i.after()
 	}
+	i.recall()
 	for _, ev := range l.Events {
 		i.happened(ev)
 	}
@@ -161,6 +173,7 @@ func (i *inventory) record(j judgement) {
 
 // judge judges all that is there, and records those that no rule allows and of which that is not on record yet.
 func (i *inventory) judge(programs *roll.Roll) {
+	i.recall()
 	r := local.Software{Programs: programs.Len(), Looked: i.now()}
 	if p := i.guard.view.Load(); p != nil && p.Software != nil {
 		r.Mode = string(p.Software.Mode)
@@ -210,18 +223,20 @@ func (i *inventory) judgeAgain() {
 	}
 }
 
-// note saves what is on record. Where that fails, an agent that is started again says it once more.
+// note saves what is on record, and forgets it. Where that fails it stays at hand, and an agent that is started again says it
+// once more.
 func (i *inventory) note() {
 	raw, err := json.Marshal(i.said)
 	if err == nil {
-		if old, _ := durable.ReadFile(i.path); string(old) == string(raw) {
-			return
+		if old, _ := durable.ReadFile(i.path); string(old) != string(raw) {
+			err = durable.WriteFile(i.path, raw, 0o600)
 		}
-		err = durable.WriteFile(i.path, raw, 0o600)
 	}
 	if err != nil {
 		i.log.Error().Err(err).Msg("cannot note what is on record of programs")
+		return
 	}
+	i.said = nil
 }
 
 // state is what `status` shows.

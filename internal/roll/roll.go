@@ -55,9 +55,21 @@ func (r *Roll) Len() (n int) {
 
 // At gives a program by its number, from 0 to Len less one.
 func (r *Roll) At(n int) policy.Program {
+	p, n := r.partOf(n)
+	return p.at(n)
+}
+
+// Name is what At gives, in less time.
+func (r *Roll) Name(n int) string {
+	p, n := r.partOf(n)
+	out, _ := p.named(n)
+	return out.Name
+}
+
+func (r *Roll) partOf(n int) (*part, int) {
 	for _, p := range r.parts {
 		if n < len(p.begin) {
-			return p.at(n)
+			return p, n
 		}
 		n -= len(p.begin)
 	}
@@ -152,24 +164,28 @@ func (w *writer) word(s string) {
 	w.text = binary.AppendUvarint(w.text, n)
 }
 
-func (p *part) at(n int) (out policy.Program) {
-	r := reader{text: p.text[p.begin[n]:], words: p.words}
-	form := r.text[0]
-	r.text = r.text[1:]
-	out.Essential, out.Unclean = form&isEssential != 0, form&isUnclean != 0
+// named reads how a program begins, and gives what reads the rest.
+func (p *part) named(n int) (out policy.Program, r reader) {
+	r = reader{text: p.text[p.begin[n]+1:], words: p.words, form: p.text[p.begin[n]]}
 	out.Kind, out.Arch, out.ID = policy.ProgramKind(r.word()), r.word(), r.string()
-	if form&hasUsualID != 0 {
+	if r.form&hasUsualID != 0 {
 		out.Name = out.ID[len(out.Kind)+1 : len(out.ID)-len(out.Arch)-1]
 	} else {
 		out.Name = r.string()
 	}
+	return out, r
+}
+
+func (p *part) at(n int) policy.Program {
+	out, r := p.named(n)
+	out.Essential, out.Unclean = r.form&isEssential != 0, r.form&isUnclean != 0
 	out.Version = r.string()
 	for _, often := range []*string{&out.Publisher, &out.Signer, &out.Source, &out.Origin, &out.User, &out.InstalledBy, &out.Fault} {
 		*often = r.word()
 	}
 	out.Path, out.Hash = r.string(), r.string()
 	out.Size = r.signed()
-	if form&hasTime != 0 {
+	if r.form&hasTime != 0 {
 		seconds := r.signed()
 		out.InstalledAt = time.Unix(seconds, int64(r.number())).UTC()
 	}
@@ -180,6 +196,7 @@ func (p *part) at(n int) (out policy.Program) {
 type reader struct {
 	text  string
 	words []string
+	form  byte // what the first byte says
 }
 
 func (r *reader) number() (n uint64) {

@@ -46,7 +46,7 @@ func TestWhatIsOnTheRollIsWhatWasWritten(t *testing.T) {
 			r.Fatalf("%+v", got)
 		}
 		for n, p := range a {
-			if both.At(n) != p {
+			if both.At(n) != p || both.Name(n) != p.Name {
 				r.Fatal("the numbers are others")
 			}
 		}
@@ -96,6 +96,13 @@ func alive() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+func BenchmarkName(b *testing.B) {
+	r := Of(crowd(6000))
+	for n := 0; b.Loop(); n = (n + 1) % 6000 {
+		_ = r.Name(n)
+	}
 }
 
 func BenchmarkAt(b *testing.B) {
