@@ -44,7 +44,8 @@ type inventory struct {
 	again chan struct{}     // judge everything anew
 	said  map[string]string // by program: what the last record says that no rule allows it by; nil: as noted at path. run owns it
 
-	after func() // called when a look found something; may be nil
+	after  func()          // called when a look found something; may be nil
+	worked chan<- struct{} // rings when everything was gone through; may be nil
 
 	mu     sync.Mutex
 	report *local.Software
@@ -100,6 +101,7 @@ func (i *inventory) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		ring(i.worked)
 	}
 }
 

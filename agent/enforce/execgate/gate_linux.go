@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -189,7 +188,6 @@ func (g *Gate) renew(k *kernel) error {
 	names := findInterpreters(g.Root)
 	g.programs.Store(&names)
 	g.forget(k)
-	debug.FreeOSMemory() // what reading took is not needed again before the next installation
 	return err
 }
 
