@@ -63,11 +63,12 @@ type agent struct {
 	inventory  *inventory
 	packages   *software.Packages
 	checkup    *checkup
+	shedding   *shedding
 }
 
 // guardTerminal runs the agent until ctx ends.
 func guardTerminal(ctx context.Context, o agentOptions) error {
-	a := &agent{agentOptions: o, look: make(chan struct{}, 1), packages: software.NewPackages(o.stock())}
+	a := &agent{agentOptions: o, look: make(chan struct{}, 1), shedding: newShedding(o.log)}
 	first, err := a.open()
 	if err != nil {
 		return err
@@ -177,7 +178,9 @@ func (o agentOptions) stock() software.Options {
 func (a *agent) takeStock() {
 	a.sheets = sheet.Open(a.config.State, time.Now, a.log)
 	eyes := software.Open(a.stock())
+	a.packages = eyes.Packages()
 	a.inventory = newInventory(eyes, a.guard, a.sheets, a.config.State, a.journal.queued, a.log)
+	a.inventory.worked = a.shedding.worked
 	a.inventory.after = func() { go a.installedNow(context.Background()) } // bounded by itself
 }
 
@@ -195,7 +198,7 @@ func (a *agent) run(ctx context.Context) error {
 	writer.Go(func() { a.journal.run(writing) })
 	others.Go(func() { a.voice.run(ctx) })
 	others.Go(func() { a.answer(ctx) })
-	others.Go(func() { shed(ctx, a.log) })
+	others.Go(func() { a.shedding.run(ctx) })
 	others.Go(func() { a.listen(ctx) })
 	others.Go(func() { a.updater.Run(ctx) })
 	others.Go(func() { a.inventory.run(ctx) })

@@ -7,6 +7,7 @@ import (
 
 	"sekisho/agent/local"
 	"sekisho/agent/sensor/health"
+	"sekisho/agent/sheet"
 	"sekisho/internal/policy"
 	"sekisho/internal/wire"
 )
@@ -56,7 +57,7 @@ func (a *agent) newCheckup() *checkup {
 
 // putChecks gives the console what the checks came to.
 func (a *agent) putChecks(items []wire.Item) {
-	if err := a.sheets.Put(wire.SheetHealth, items); err != nil {
+	if err := a.sheets.Put(wire.SheetHealth, sheet.Items(items)); err != nil {
 		a.log.Error().Err(err).Msg("cannot show the checks to the console")
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"sekisho/agent/sheet"
 	"sekisho/internal/durable"
 	"sekisho/internal/policy"
+	"sekisho/internal/roll"
 	"sekisho/internal/wire"
 )
 
@@ -26,7 +27,7 @@ type eyesOnSoftware interface {
 	Watch(context.Context) <-chan struct{}
 	Look() (*software.Look, error)
 	Keep() error
-	Programs() ([]policy.Program, error)
+	Programs() (*roll.Roll, error)
 }
 
 // inventory follows what is installed: what the eyes see is judged, recorded, and shown to the console as a sheet.
@@ -41,30 +42,38 @@ type inventory struct {
 
 	ctx   context.Context   // of run
 	again chan struct{}     // judge everything anew
-	said  map[string]string // by program: what the last record says that no rule allows it by; run owns it
+	said  map[string]string // by program: what the last record says that no rule allows it by; nil: as noted at path. run owns it
 
-	after func() // called when a look found something; may be nil
+	after  func()          // called when a look found something; may be nil
+	worked chan<- struct{} // rings when everything was gone through; may be nil
 
 	mu     sync.Mutex
 	report *local.Software
-	latest map[string]provenance // what the last look found, by id; nil before the first
 }
-
-// provenance is where an installed package came from.
-type provenance struct{ version, source, origin, signer string }
 
 func newInventory(eyes eyesOnSoftware, g *guard, sheets *sheet.Keeper, dir string, queued func() int, log zerolog.Logger) *inventory {
 	i := &inventory{eyes: eyes, guard: g, sheets: sheets, path: filepath.Join(dir, "programs.json"), now: g.Clock.now, queued: queued, log: log,
-		ctx: context.Background(), again: make(chan struct{}, 1), said: map[string]string{}}
+		ctx: context.Background(), again: make(chan struct{}, 1)}
+	return i
+}
+
+// recall reads what is on record of programs: between two looks nobody needs it, and it may be thousands of lines.
+func (i *inventory) recall() {
+	if i.said != nil {
+		return
+	}
+	var said map[string]string
 	raw, err := durable.ReadFile(i.path)
 	if err == nil {
-		err = json.Unmarshal(raw, &i.said)
+		err = json.Unmarshal(raw, &said)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Warn().Err(err).Msg("cannot read what is on record of programs, saying it again")
+		i.log.Warn().Err(err).Msg("cannot read what is on record of programs, saying it again")
+		said = nil
+	}
+	if i.said = said; said == nil {
 		i.said = map[string]string{}
 	}
-	return i
 }
 
 // run looks and judges until ctx ends.
@@ -92,6 +101,7 @@ func (i *inventory) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		ring(i.worked)
 	}
 }
 
@@ -109,7 +119,10 @@ func (i *inventory) look() {
 	if l == nil {
 		return
 	}
-	i.remember(l.Programs)
+	if i.after != nil {
+		i.after()
+	}
+	i.recall()
 	for _, ev := range l.Events {
 		i.happened(ev)
 	}
@@ -118,41 +131,13 @@ func (i *inventory) look() {
 		return // not all of it was said: it is told again at the next start
 	}
 	problem := strings.Join(l.Faults, "; ")
-	if err := i.sheets.Put(wire.SheetSoftware, sheetOf(l.Programs)); err != nil {
+	if err := i.sheets.Put(wire.SheetSoftware, sheetOfPrograms{l.Programs}); err != nil {
 		problem = cut(strings.TrimPrefix(problem+"; "+err.Error(), "; "), 1024)
 	}
 	if err := i.eyes.Keep(); err != nil {
 		problem = err.Error()
 	}
 	i.fault(problem)
-}
-
-// remember shows what was found to the gate before programs, which looks at it anew.
-func (i *inventory) remember(programs []policy.Program) {
-	latest := make(map[string]provenance, len(programs))
-	for _, p := range programs {
-		if p.Kind == policy.ProgramDeb {
-			latest[p.ID] = provenance{p.Version, p.Source, p.Origin, p.Signer}
-		}
-	}
-	i.mu.Lock()
-	i.latest = latest
-	i.mu.Unlock()
-	if i.after != nil {
-		i.after()
-	}
-}
-
-// complete says of installed packages where they came from, and whether anybody has looked yet.
-func (i *inventory) complete(programs []policy.Program) bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for n, p := range programs {
-		if k, ok := i.latest[p.ID]; ok && k.version == p.Version {
-			programs[n].Source, programs[n].Origin, programs[n].Signer = k.source, k.origin, k.signer
-		}
-	}
-	return i.latest != nil
 }
 
 func (i *inventory) fault(text string) {
@@ -189,13 +174,14 @@ func (i *inventory) record(j judgement) {
 }
 
 // judge judges all that is there, and records those that no rule allows and of which that is not on record yet.
-func (i *inventory) judge(programs []policy.Program) {
-	r := local.Software{Programs: len(programs), Looked: i.now()}
+func (i *inventory) judge(programs *roll.Roll) {
+	i.recall()
+	r := local.Software{Programs: programs.Len(), Looked: i.now()}
 	if p := i.guard.view.Load(); p != nil && p.Software != nil {
 		r.Mode = string(p.Software.Mode)
 	}
 	now := make(map[string]string)
-	for _, p := range programs {
+	for p := range programs.All() {
 		d := i.guard.judgeProgram(p)
 		if d.Action == policy.ActionAllow {
 			continue
@@ -234,23 +220,25 @@ func (i *inventory) judgeAgain() {
 		i.fault(err.Error())
 		return
 	}
-	if len(programs) > 0 {
+	if programs.Len() > 0 {
 		i.judge(programs)
 	}
 }
 
-// note saves what is on record. Where that fails, an agent that is started again says it once more.
+// note saves what is on record, and forgets it. Where that fails it stays at hand, and an agent that is started again says it
+// once more.
 func (i *inventory) note() {
 	raw, err := json.Marshal(i.said)
 	if err == nil {
-		if old, _ := durable.ReadFile(i.path); string(old) == string(raw) {
-			return
+		if old, _ := durable.ReadFile(i.path); string(old) != string(raw) {
+			err = durable.WriteFile(i.path, raw, 0o600)
 		}
-		err = durable.WriteFile(i.path, raw, 0o600)
 	}
 	if err != nil {
 		i.log.Error().Err(err).Msg("cannot note what is on record of programs")
+		return
 	}
+	i.said = nil
 }
 
 // state is what `status` shows.
@@ -281,20 +269,21 @@ func outcomeOf(what string, d policy.Decision) policy.Outcome {
 	return policy.OutcomeDetected
 }
 
-// sheetOf makes lines of programs. A line that would be too long, because its words need many signs as JSON, is shortened.
-func sheetOf(programs []policy.Program) []wire.Item {
-	out := make([]wire.Item, 0, len(programs))
-	for _, p := range programs {
-		body, err := json.Marshal(p)
-		if err == nil && len(body) > wire.MaxItem {
-			p.Publisher, p.Origin, p.Path, p.Unclean = cutWord(p.Publisher), cutWord(p.Origin), cutWord(p.Path), true
-			body, err = json.Marshal(p)
-		}
-		if err == nil { // only a time beyond the year 9999 comes here
-			out = append(out, wire.Item{ID: p.ID, Body: body})
-		}
+// sheetOfPrograms makes lines of programs.
+type sheetOfPrograms struct{ *roll.Roll }
+
+// Item is a line. One that would be too long, because its words need many signs as JSON, is shortened.
+func (s sheetOfPrograms) Item(n int) wire.Item {
+	p := s.At(n)
+	body, err := json.Marshal(p)
+	if err == nil && len(body) > wire.MaxItem {
+		p.Publisher, p.Origin, p.Path, p.Unclean = cutWord(p.Publisher), cutWord(p.Origin), cutWord(p.Path), true
+		body, err = json.Marshal(p)
 	}
-	return out
+	if err != nil { // a time beyond the year 9999: a line without an id is left out, and that is said
+		return wire.Item{}
+	}
+	return wire.Item{ID: p.ID, Body: body}
 }
 
 func cutWord(s string) string { return strings.ToValidUTF8(cut(s, 64), "") }

@@ -13,6 +13,7 @@ import (
 	"sekisho/agent/sensor/software"
 	"sekisho/agent/sheet"
 	"sekisho/internal/policy"
+	"sekisho/internal/roll"
 	"sekisho/internal/wire"
 )
 
@@ -28,13 +29,13 @@ type shop struct {
 func (s *shop) Watch(context.Context) <-chan struct{} { return s.bell }
 
 func (s *shop) Look() (*software.Look, error) {
-	l := &software.Look{First: s.first, Events: s.events, Programs: s.there}
+	l := &software.Look{First: s.first, Events: s.events, Programs: roll.Of(s.there)}
 	s.first, s.events = false, nil
 	return l, nil
 }
 
-func (s *shop) Keep() error                         { s.kept++; return nil }
-func (s *shop) Programs() ([]policy.Program, error) { return s.there, nil }
+func (s *shop) Keep() error                   { s.kept++; return nil }
+func (s *shop) Programs() (*roll.Roll, error) { return roll.Of(s.there), nil }
 
 func (s *shop) install(p policy.Program) {
 	s.there = append(s.there, p)
@@ -256,12 +257,8 @@ func TestAProgramStartedInALoopIsCountedAndTheUserToldNowAndThen(t *testing.T) {
 func TestHostileWordsStillFitTheWire(t *testing.T) {
 	word := strings.Repeat("\u2028", 85)
 	p := policy.Program{ID: "app:x", Name: word, Publisher: word, Origin: word, Path: strings.Repeat("<", 1024), Fault: word, Version: word}
-	for _, i := range sheetOf([]policy.Program{p}) {
-		if len(i.Body) > wire.MaxItem {
-			t.Error(len(i.Body))
-		}
-	}
-	if n := len(sheetOf([]policy.Program{p})); n != 1 {
-		t.Error(fmt.Sprint(n, " lines"))
+	i := sheetOfPrograms{roll.Of([]policy.Program{p})}.Item(0)
+	if i.ID != p.ID || len(i.Body) > wire.MaxItem {
+		t.Error(len(i.Body))
 	}
 }

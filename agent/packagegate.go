@@ -82,7 +82,9 @@ func (w *wanting) judge(p policy.Program) {
 func (a *agent) installedNow(ctx context.Context) local.Answer {
 	ctx, cancel := context.WithTimeout(ctx, refreshLimit)
 	defer cancel()
-	if err := a.programs.Refresh(ctx); err != nil {
+	err := a.programs.Refresh(ctx)
+	ring(a.shedding.worked)
+	if err != nil {
 		return local.Answer{Error: err.Error()}
 	}
 	return local.Answer{}

@@ -16,12 +16,12 @@ func (a *agent) newProgramGate() programGate {
 // trustedPackages are those that are installed, with where they came from, as the eyes found out or as this agent saw when they
 // were vetted. Before the first look nobody knows: a rule that asks for it would stop everything.
 func (a *agent) trustedPackages() ([]policy.Program, error) {
-	all, err := a.installed()
+	if !a.packages.Seen() {
+		return nil, execgate.ErrNotYet
+	}
+	all, err := a.packages.Installed()
 	if err != nil {
 		return nil, err
-	}
-	if !a.inventory.complete(all) {
-		return nil, execgate.ErrNotYet
 	}
 	a.sources.complete(all)
 	return all, nil

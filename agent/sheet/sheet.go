@@ -42,22 +42,18 @@ type Keeper struct {
 	sheets map[string]*sheet
 }
 
-// line is an item and its hash.
-type line struct {
-	wire.Item
-	mark mark
-}
-
 // sheet is one list.
 type sheet struct {
-	given bool            // there was a Put since the start; before that nothing is known and nothing is sent
-	items map[string]line // what is true now
-	out   bool            // the console has something else
-	there state           // what the console has confirmed
-	sent  *step           // what it has been sent and has not answered
-	rest  time.Duration   // how long it rests after the next refusal; 0: the last step was taken
-	until time.Time       // it rests until then
-	ask   time.Time       // when the console is asked where it stands
+	given bool          // there was a Put since the start; before that nothing is known and nothing is sent
+	list  List          // what is true now
+	marks marks         // its items
+	at    []int32       // their numbers in the list
+	out   bool          // the console has something else
+	there state         // what the console has confirmed
+	sent  *step         // what it has been sent and has not answered
+	rest  time.Duration // how long it rests after the next refusal; 0: the last step was taken
+	until time.Time     // it rests until then
+	ask   time.Time     // when the console is asked where it stands
 }
 
 // Open reads what the console has confirmed to the agent before this one. What cannot be read is sent anew.
@@ -94,31 +90,22 @@ func (k *Keeper) recall(name string, into *state) error {
 }
 
 // Put says what is true now; it replaces what was. Items beyond the bounds of the wire are left out, and the error says so.
-func (k *Keeper) Put(name string, items []wire.Item) error {
+func (k *Keeper) Put(name string, list List) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s := k.sheets[name]
 	if s == nil {
 		return fmt.Errorf("cannot keep the list %q: nobody reads it", name)
 	}
-	now := make(map[string]line, len(items))
-	for _, i := range items {
-		if fits(i) && len(now) < wire.MaxSheetItems {
-			now[i.ID] = line{i, markOf(i)}
-		}
-	}
-	s.items, s.given = now, true
+	s.list, s.given = list, true
+	s.marks, s.at = survey(list)
 	if s.compare(); s.out {
 		k.ring()
 	}
-	if len(now) < len(items) {
-		return fmt.Errorf("cannot show the console %d of %d lines of the list %q: too long, too many or doubled", len(items)-len(now), len(items), name)
+	if left := list.Len() - len(s.marks); left > 0 {
+		return fmt.Errorf("cannot show the console %d of %d lines of the list %q: too long, too many or doubled", left, list.Len(), name)
 	}
 	return nil
-}
-
-func fits(i wire.Item) bool {
-	return i.ID != "" && len(i.ID) <= wire.MaxItemID && len(i.Body) <= wire.MaxItem && json.Valid(i.Body)
 }
 
 func (k *Keeper) ring() {

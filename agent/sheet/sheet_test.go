@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -46,7 +47,7 @@ type clockwork struct{ at time.Time }
 
 func (c *clockwork) now() time.Time { return c.at }
 
-func items(of map[string]string) (out []wire.Item) {
+func items(of map[string]string) (out Items) {
 	for id, body := range of {
 		out = append(out, wire.Item{ID: id, Body: json.RawMessage(body)})
 	}
@@ -144,6 +145,31 @@ func TestALongListGoesInStepsAndIsNotSentAgainAfterARestart(t *testing.T) {
 	}
 }
 
+func TestALongListIsTakenBackInStepsToo(t *testing.T) {
+	clock, console := &clockwork{at: time.Now()}, &copyOf{}
+	all := map[string]string{}
+	for i := range 2*wire.MaxSheetStep + 100 {
+		all[fmt.Sprint("deb:p", i)] = `{"v":1}`
+	}
+	k := open(t, t.TempDir(), clock)
+	k.Put(wire.SheetSoftware, items(all))
+	deliver(k, console)
+	left := map[string]string{"deb:p7": `{"v":2}`, "deb:p8": `{"v":1}`, "deb:a": `{"v":1}`, "deb:z": `{"v":1}`}
+	k.Put(wire.SheetSoftware, items(left))
+	steps, _ := deliver(k, console)
+	if !maps.Equal(console.items, left) || steps != 3 {
+		t.Errorf("%d items in %d steps", len(console.items), steps)
+	}
+}
+
+func TestOfTwoLinesWithOneIdOneIsShownAndThatIsSaid(t *testing.T) {
+	k := open(t, t.TempDir(), &clockwork{at: time.Now()})
+	err := k.Put(wire.SheetSoftware, Items{{ID: "b", Body: json.RawMessage("1")}, {ID: "a", Body: json.RawMessage("1")}, {ID: "b", Body: json.RawMessage("2")}})
+	if err == nil || len(k.Next()[0].Set) != 2 {
+		t.Error(err)
+	}
+}
+
 func TestAConsoleThatKeepsNoSuchListIsLeftInPeace(t *testing.T) {
 	clock := &clockwork{at: time.Now()}
 	k := open(t, t.TempDir(), clock)
@@ -217,7 +243,7 @@ func TestADamagedNoteOfTheConsolesStateSendsEverything(t *testing.T) {
 func TestWhatIsTooLongForTheWireIsLeftOutAndSaid(t *testing.T) {
 	k := open(t, t.TempDir(), &clockwork{at: time.Now()})
 	long := `"` + string(make([]byte, 0)) + fmt.Sprintf("%0*d", wire.MaxItem, 1) + `"`
-	err := k.Put(wire.SheetSoftware, []wire.Item{{ID: "a", Body: json.RawMessage("1")}, {ID: "b", Body: json.RawMessage(long)}, {ID: "", Body: json.RawMessage("1")}, {ID: "c", Body: json.RawMessage("{")}})
+	err := k.Put(wire.SheetSoftware, Items{{ID: "a", Body: json.RawMessage("1")}, {ID: "b", Body: json.RawMessage(long)}, {ID: "", Body: json.RawMessage("1")}, {ID: "c", Body: json.RawMessage("{")}})
 	if err == nil || len(k.Next()[0].Set) != 1 {
 		t.Error(err)
 	}
@@ -231,4 +257,35 @@ func TestNothingIsSentBeforeAnythingIsKnown(t *testing.T) {
 	if len(k.Next()) != 0 || k.Rest() != 0 {
 		t.Error("an empty list is sent before the first look")
 	}
+}
+
+// longList is made line by line, as that of the programs is.
+type longList int
+
+func (l longList) Len() int { return int(l) }
+
+func (l longList) Item(n int) wire.Item {
+	id := fmt.Sprintf("deb:libexample-part%05d:amd64", n)
+	return wire.Item{ID: id, Body: json.RawMessage(fmt.Sprintf(`{"id":%q,"version":"1:%d","origin":"deb.example.lan/debian stable main","note":"%0150d"}`, id, n, n))}
+}
+
+// BenchmarkKeep shows the bytes that a list of 6,000 lines keeps once the console has it, and what another Put of it costs.
+func BenchmarkKeep(b *testing.B) {
+	before := alive()
+	k := open(b, b.TempDir(), &clockwork{at: time.Now()})
+	k.Put(wire.SheetSoftware, longList(6000))
+	deliver(k, &copyOf{})
+	kept := alive() - before
+	for b.Loop() {
+		k.Put(wire.SheetSoftware, longList(6000))
+	}
+	b.ReportMetric(float64(kept), "bytes/6000")
+}
+
+func alive() uint64 {
+	runtime.GC()
+	runtime.GC() // the first only empties the pools
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

@@ -36,6 +36,7 @@ var mayImport = map[string][]string{
 
 	"internal/version":  {},
 	"internal/policy":   {"internal/version"}, // the innermost
+	"internal/roll":     {"internal/policy"},
 	"internal/wire":     {"internal/policy"},
 	"internal/seal":     {},
 	"internal/bundle":   {"internal/seal", "internal/version"},

@@ -28,8 +28,6 @@ var (
 	spanUnits      = []string{UnitMinutes, UnitHours, UnitDays, UnitWorkingDays, UnitCharacters, UnitCount}
 	referenceKinds = []string{ReferencePatterns, ReferenceBaseline, ReferenceAdvisory, ReferenceSupport}
 	zoneForm       = regexp.MustCompile(`^[+-](0\d|1[0-4]):[0-5]\d$`)
-	registryForm   = regexp.MustCompile(`^(HKLM|HKU)\\[^\x00]{1,400}$`)
-	nameForm       = regexp.MustCompile(`^[\p{L}\p{N} ._:@{}()+-]{1,128}$`)
 	fileRoots      = []string{"/etc/", "/opt/", "/usr/", "/var/", "/run/", "/sys/", "/proc/", `C:\Program Files`, `C:\ProgramData\`, `C:\Windows\`}
 	// secrets are never read for a probe, whatever its expression takes of them.
 	secrets = []string{"shadow", "/etc/ssl/private", "/etc/ssh", "/etc/sudoers", "/var/lib/sekisho", "environ", "kcore", "id_rsa", "private", "password", "credential", "secret", `\config\sam`, `\config\security`, "lsa", "defaultpassword"}
@@ -170,7 +168,7 @@ func (c *check) places(at string, list []Place, os string) {
 func (c *check) place(at string, p *Place, os string) {
 	switch p.Kind {
 	case PlaceRegistry:
-		c.need(os == "windows" && registryForm.MatchString(p.Path) && !secret(p.Path+`\`+p.Value), at+".path", `HKLM\… か HKU\… のキーにしてください(秘密の値は読めません)`, `give a key below HKLM or HKU; secrets are not read`)
+		c.need(os == "windows" && isRegistryKey(p.Path) && !secret(p.Path+`\`+p.Value), at+".path", `HKLM\… か HKU\… のキーにしてください(秘密の値は読めません)`, `give a key below HKLM or HKU; secrets are not read`)
 		c.need(slices.Contains([]string{"", "32", "64"}, p.View), at+".view", "32 か 64 にしてください", "give 32 or 64")
 		c.raw(at+".value", p.Value)
 	case PlaceFile, PlaceHeader, PlaceExists, PlaceTime, PlaceSystem:
@@ -178,9 +176,9 @@ func (c *check) place(at string, p *Place, os string) {
 	case PlaceCommand:
 		c.need(slices.Contains(Commands(), p.Command), at+".command", "決められたコマンドから選んでください", "choose one of the fixed commands")
 	case PlaceWMI:
-		c.need(os == "windows" && strings.HasPrefix(strings.ToLower(p.Path), `root\`) && nameForm.MatchString(p.Class) && nameForm.MatchString(p.Value), at+".path", "名前空間、クラス、項目を入れてください", "give namespace, class and property")
+		c.need(os == "windows" && strings.HasPrefix(strings.ToLower(p.Path), `root\`) && isPlainName(p.Class) && isPlainName(p.Value), at+".path", "名前空間、クラス、項目を入れてください", "give namespace, class and property")
 	case PlaceService, PlaceProcess:
-		c.need(nameForm.MatchString(p.Value), at+".value", "名前を入れてください", "give its name")
+		c.need(isPlainName(p.Value), at+".value", "名前を入れてください", "give its name")
 	default:
 		c.say(at+".kind", "知らない種類です", "this kind is not known")
 	}

@@ -20,6 +20,7 @@ import (
 	"sekisho/agent/sensor/software"
 	"sekisho/agent/sheet"
 	"sekisho/internal/policy"
+	"sekisho/internal/roll"
 	"sekisho/internal/wire"
 )
 
@@ -106,7 +107,7 @@ func lookOnce(root, state string) (look, keep float64, err error) {
 	e, begun := eyesIn(root, state), time.Now()
 	l, err := e.Look()
 	look = float64(time.Since(begun).Microseconds()) / 1000
-	if err == nil && len(l.Programs) < inventoryPackages {
+	if err == nil && l.Programs.Len() < inventoryPackages {
 		err = errors.New("the look did not find what is there")
 	}
 	if err == nil {
@@ -122,7 +123,7 @@ func lookAndKeep(e *software.Eyes) (*software.Look, error) {
 	if err == nil {
 		err = e.Keep()
 	}
-	if err == nil && (l == nil || len(l.Programs) < inventoryPackages || l.Programs[0].Source != policy.SourceRepository) {
+	if err == nil && (l == nil || l.Programs.Len() < inventoryPackages || l.Programs.At(0).Source != policy.SourceRepository) {
 		err = errors.New("the look did not find what is there")
 	}
 	return l, err
@@ -171,8 +172,8 @@ func lookMemory(root string) (float64, error) {
 	return 0, errors.New("the kernel tells no peak")
 }
 
-func lines(programs []policy.Program) (out []wire.Item) {
-	for _, p := range programs {
+func lines(programs *roll.Roll) (out sheet.Items) {
+	for p := range programs.All() {
 		body, err := json.Marshal(p)
 		if err == nil {
 			out = append(out, wire.Item{ID: p.ID, Body: body})

@@ -33,7 +33,7 @@ func readDpkg(root string, programs []policy.Program, room int) (*index, error) 
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errNoDatabase
 	}
-	if _, ok := x.byName["dpkg"]; err == nil && !ok {
+	if _, ok := x.find("dpkg"); err == nil && !ok {
 		return nil, errDamaged
 	}
 	if err != nil {
@@ -49,7 +49,7 @@ func readDpkg(root string, programs []policy.Program, room int) (*index, error) 
 		if !ok {
 			continue
 		}
-		if n, known := x.byName[name]; known {
+		if n, known := x.find(name); known {
 			if err := l.take(filepath.Join(info, e.Name()), n); err != nil {
 				return nil, err
 			}
@@ -99,12 +99,15 @@ func (l *lists) take(file string, number int) error {
 var neverRun = []string{"/usr/share/doc/", "/usr/share/man/", "/usr/share/locale/", "/usr/share/info/", "/usr/share/icons/", "/usr/share/help/", "/usr/share/lintian/", "/usr/share/zoneinfo/"}
 
 func (l *lists) put(path string, number int) {
+	if path == "/." { // every list begins with it
+		return
+	}
 	for _, prefix := range neverRun {
 		if strings.HasPrefix(path, prefix) {
 			return
 		}
 	}
-	if d, ok := l.moves[path]; ok && d.by != l.x.packages[number].Name {
+	if d, ok := l.moves[path]; ok && d.by != l.x.packages.Name(number) {
 		path = d.to
 	}
 	l.x.add(l.settle(path), number)

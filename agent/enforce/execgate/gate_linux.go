@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +18,7 @@ type Gate struct {
 	wanted  atomic.Bool // software is controlled here
 	turned  chan struct{}
 	refresh chan chan error // asks for the package database to be read again
-	seen    chan Seen
+	seen    chan *Seen
 	lost    atomic.Int64 // sightings that nobody took
 
 	trusted  atomic.Pointer[index]
@@ -43,7 +42,7 @@ func New(o Options) *Gate {
 	if o.Limit <= 0 {
 		o.Limit = answerWithin
 	}
-	return &Gate{Options: o, turned: make(chan struct{}, 1), refresh: make(chan chan error), seen: make(chan Seen, 512)}
+	return &Gate{Options: o, turned: make(chan struct{}, 1), refresh: make(chan chan error), seen: make(chan *Seen, 512)}
 }
 
 // Published takes a policy over. It does not wait.
@@ -111,7 +110,7 @@ func (g *Gate) stand(ctx context.Context) error {
 	if err := g.watchMounts(k); err != nil {
 		return err
 	}
-	g.Log.Info().Int("packages", len(g.index().packages)).Int("paths", len(g.index().entries)).Msg("programs are judged before they run")
+	g.Log.Info().Int("packages", g.index().packages.Len()).Int("paths", len(g.index().entries)).Msg("programs are judged before they run")
 	return g.attend(ctx, k, failed)
 }
 
@@ -189,7 +188,6 @@ func (g *Gate) renew(k *kernel) error {
 	names := findInterpreters(g.Root)
 	g.programs.Store(&names)
 	g.forget(k)
-	debug.FreeOSMemory() // what reading took is not needed again before the next installation
 	return err
 }
 
@@ -233,8 +231,8 @@ func (g *Gate) index() *index {
 // Essential says whether the system does not start without an installed package.
 func (g *Gate) Essential(pkg string) bool {
 	x := g.index()
-	n, ok := x.byName[pkg]
-	return ok && x.packages[n].Essential
+	n, ok := x.find(pkg)
+	return ok && x.packages.At(n).Essential
 }
 
 func (g *Gate) interpreterNames() map[key]string {
@@ -254,7 +252,7 @@ func (g *Gate) tell(ctx context.Context) {
 	for {
 		select {
 		case s := <-g.seen:
-			g.Report(s)
+			g.Report(*s)
 		case <-ctx.Done():
 			return
 		}
@@ -267,7 +265,7 @@ func (g *Gate) note(s *Seen) {
 		return
 	}
 	select {
-	case g.seen <- *s:
+	case g.seen <- s:
 	default:
 		g.lost.Add(1)
 		g.trouble.set(g, "lost", errLost)

@@ -1,11 +1,13 @@
 package execgate
 
 import (
+	"cmp"
 	"hash/maphash"
 	"slices"
 	"strings"
 
 	"sekisho/internal/policy"
+	"sekisho/internal/roll"
 )
 
 // index says which packages a path belongs to, in eight bytes for each path: a seeded hash and the package's number.
@@ -13,8 +15,8 @@ import (
 type index struct {
 	seed     maphash.Seed
 	entries  []uint64 // hash<<16 | number, sorted
-	packages []policy.Program
-	byName   map[string]int // "curl:amd64" and "curl"
+	packages *roll.Roll
+	byName   []uint16 // numbers of packages, sorted by name and architecture
 }
 
 const (
@@ -23,19 +25,35 @@ const (
 )
 
 func newIndex(programs []policy.Program, kind policy.ProgramKind) *index {
-	x := &index{seed: maphash.MakeSeed(), byName: map[string]int{}}
+	ours := make([]policy.Program, 0, len(programs))
 	for _, p := range programs {
-		if p.Kind != kind || len(x.packages) == maxPackages {
-			continue
-		}
-		n := len(x.packages)
-		x.packages = append(x.packages, p)
-		x.byName[p.Name+":"+p.Arch] = n
-		if _, taken := x.byName[p.Name]; !taken {
-			x.byName[p.Name] = n
+		if p.Kind == kind && len(ours) < maxPackages {
+			ours = append(ours, p)
 		}
 	}
+	x := &index{seed: maphash.MakeSeed(), packages: roll.Of(ours), byName: make([]uint16, len(ours))}
+	for n := range x.byName {
+		x.byName[n] = uint16(n)
+	}
+	slices.SortFunc(x.byName, func(a, b uint16) int {
+		return cmp.Or(cmp.Compare(ours[a].Name, ours[b].Name), cmp.Compare(a, b)) // of one name the first that was given
+	})
 	return x
+}
+
+// find gives the number of the package that dpkg calls "curl:amd64" or "curl".
+func (x *index) find(called string) (int, bool) {
+	name, arch, exact := strings.Cut(called, ":")
+	first, _ := slices.BinarySearchFunc(x.byName, name, func(n uint16, name string) int { return cmp.Compare(x.packages.Name(int(n)), name) })
+	for _, n := range x.byName[first:] {
+		if x.packages.Name(int(n)) != name {
+			break
+		}
+		if !exact || x.packages.At(int(n)).Arch == arch {
+			return int(n), true
+		}
+	}
+	return 0, false
 }
 
 func (x *index) add(path string, number int) {
@@ -50,17 +68,17 @@ func (x *index) sort() {
 }
 
 // owners gives the packages that a path belongs to; more than one is rare.
-func (x *index) owners(path string) (all []*policy.Program) {
+func (x *index) owners(path string) (all []policy.Program) {
 	if x == nil {
 		return nil
 	}
 	if n, ok := x.scriptOf(path); ok {
-		return []*policy.Program{&x.packages[n]}
+		return []policy.Program{x.packages.At(n)}
 	}
 	want := maphash.String(x.seed, path) &^ (maxPackages - 1)
 	i, _ := slices.BinarySearch(x.entries, want)
 	for ; i < len(x.entries) && x.entries[i]&^(maxPackages-1) == want; i++ {
-		all = append(all, &x.packages[x.entries[i]&(maxPackages-1)])
+		all = append(all, x.packages.At(int(x.entries[i]&(maxPackages-1))))
 	}
 	return all
 }
@@ -75,8 +93,7 @@ func (x *index) scriptOf(path string) (int, bool) {
 	if dot < 0 {
 		return 0, false
 	}
-	n, ok := x.byName[base[:dot]]
-	return n, ok
+	return x.find(base[:dot])
 }
 
 const dpkgInfo = "/var/lib/dpkg/info/"

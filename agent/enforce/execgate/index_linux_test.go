@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -36,7 +37,7 @@ func deb(name, arch string) policy.Program {
 	return policy.Program{ID: "deb:" + name + ":" + arch, Kind: policy.ProgramDeb, Name: name, Arch: arch, Version: "1"}
 }
 
-func ownersOf(all []*policy.Program) string {
+func ownersOf(all []policy.Program) string {
 	var s []string
 	for _, p := range all {
 		s = append(s, p.Name)
@@ -109,4 +110,47 @@ func TestManyPathsTakeEightBytesEach(t *testing.T) {
 	if len(x.entries) < 199_990 || ownersOf(x.owners("/usr/lib/p77/file")) != "b" || ownersOf(x.owners("/usr/lib/p200000/file")) != "" {
 		t.Errorf("%d entries, %q", len(x.entries), ownersOf(x.owners("/usr/lib/p77/file")))
 	}
+}
+
+// BenchmarkIndex shows the bytes that knowing 6,000 packages of 40 files each keeps, and what reading them takes.
+func BenchmarkIndex(b *testing.B) {
+	root := b.TempDir()
+	info := filepath.Join(root, dpkgInfo)
+	if err := os.MkdirAll(info, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	programs := []policy.Program{deb("dpkg", "amd64")}
+	for n := range 6000 {
+		p := deb(fmt.Sprintf("libexample-part%d", n), "amd64")
+		p.Version, p.Publisher, p.Source = fmt.Sprintf("1:%d.2.3-4+deb12u1", n), "Example Maintainers <maintainers@example.org>", policy.SourceRepository
+		programs = append(programs, p)
+		list := "/.\n/usr\n/usr/lib\n"
+		for i := range 40 {
+			list += fmt.Sprintf("/usr/lib/%s/part%d.so\n", p.Name, i)
+		}
+		if err := os.WriteFile(filepath.Join(info, p.Name+".list"), []byte(list), 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+	before := alive()
+	x, err := readDpkg(root, programs, 0)
+	if err != nil || len(x.entries) != 6000*40 {
+		b.Fatal(len(x.entries), err)
+	}
+	kept := alive() - before
+	for b.Loop() {
+		if _, err := readDpkg(root, programs, len(x.entries)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(kept), "bytes/6000")
+	runtime.KeepAlive(programs)
+}
+
+func alive() uint64 {
+	runtime.GC()
+	runtime.GC() // the first only empties the pools
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

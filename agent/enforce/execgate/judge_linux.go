@@ -115,8 +115,8 @@ func (c *asked) packaged() (found *policy.Program, d policy.Decision, ok bool) {
 	if len(owners) == 0 || !c.inPlace() {
 		return nil, d, false
 	}
-	for _, p := range owners {
-		if found, d = p, c.Decide(*p); !denies(d) {
+	for i := range owners {
+		if found, d = &owners[i], c.Decide(owners[i]); !denies(d) {
 			break
 		}
 	}

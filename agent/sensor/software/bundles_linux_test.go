@@ -49,7 +49,7 @@ func TestProgramsWithoutADatabaseAreFound(t *testing.T) {
 	m := furnished(t)
 	l, _ := m.look(m.open())
 	var have []string
-	for _, p := range l.Programs {
+	for p := range l.Programs.All() {
 		have = append(have, strings.Join([]string{p.ID, p.Version, p.Source, p.Origin, p.User}, "|"))
 	}
 	want(t, "programs", strings.Join(have, "\n"), strings.Join([]string{
@@ -114,7 +114,7 @@ func TestLinksPipesAndWhatIsReplacedLeadNowhere(t *testing.T) {
 	e := m.open()
 	for range 50 {
 		l, _ := m.look(e)
-		for _, p := range l.Programs {
+		for p := range l.Programs.All() {
 			if p.Kind == policy.ProgramAppImage && (!p.Unclean || !strings.Contains(p.Path, "\uFFFD")) {
 				t.Fatalf("%+v", p)
 			}

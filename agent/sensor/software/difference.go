@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sekisho/internal/policy"
+	"sekisho/internal/roll"
 )
 
 // difference says what happened between two looks at a source (before is nil where there was none), and what is there now. Where not all could be read, what is
@@ -56,9 +57,9 @@ func unique(programs []policy.Program) []policy.Program {
 	})
 }
 
-func byID(programs []policy.Program) map[string]policy.Program {
-	out := make(map[string]policy.Program, len(programs))
-	for _, p := range programs {
+func byID(programs *roll.Roll) map[string]policy.Program {
+	out := make(map[string]policy.Program, programs.Len())
+	for p := range programs.All() {
 		out[p.ID] = p
 	}
 	return out

@@ -81,7 +81,7 @@ func TestAForgedPackageWithTheRepositorysVersionIsLocal(t *testing.T) {
 		want(t, "no other event", said, "")
 		want(t, "it stays local", l.find("bash").Source, policy.SourceLocal)
 	}
-	p := NewPackages(m.options())
+	p := newPackages(m.options(), newRecent(m.options().Dir))
 	programs, err := p.Installed()
 	m.must(err)
 	for _, is := range programs {
@@ -98,6 +98,24 @@ func TestAForgedPackageWithTheRepositorysVersionIsLocal(t *testing.T) {
 		}
 	}
 	want(t, "all", len(programs), 3)
+}
+
+// Who stands before programs must not wait for the disk that keeps what was seen.
+func TestWhatTheEyesHaveSeenCountsBeforeItIsKept(t *testing.T) {
+	m := newMachine(t)
+	m.offer("deb.example.lan_debian", true, "office 1.0")
+	m.dpkg("-i", m.build("office", "1.0"))
+	e := m.open()
+	p := e.Packages()
+	want(t, "before any look", p.Seen(), false)
+	_, err := e.Look()
+	m.must(err)
+	want(t, "after it", p.Seen(), true)
+	m.must(os.RemoveAll(filepath.Join(m.root, "var/lib/apt/lists"))) // nobody can find it out again
+	programs, err := p.Installed()
+	m.must(err)
+	want(t, "all", len(programs), 1)
+	want(t, "where it came from", programs[0].Source, policy.SourceRepository)
 }
 
 // The terminal must start also after somebody has put something over a package that it cannot be without; that somebody did
@@ -183,7 +201,7 @@ func TestADamagedDatabaseTakesNothingForGone(t *testing.T) {
 	m.must(err)
 	for cut := 0; cut < len(whole)-1; cut += 7 {
 		m.must(os.WriteFile(status, whole[:cut], 0o644))
-		if l, said := m.look(e); strings.Contains(said, "removed") || len(l.Programs) > 0 && len(l.Programs) != 3 {
+		if l, said := m.look(e); strings.Contains(said, "removed") || l.Programs.Len() > 0 && l.Programs.Len() != 3 {
 			t.Fatalf("cut at %d of %d: %s", cut, len(whole), said)
 		}
 	}
@@ -212,7 +230,7 @@ func TestADamagedMemoryIsSaidAndMadeAnew(t *testing.T) {
 	m.must(os.WriteFile(path, whole[:len(whole)/2], 0o600))
 	l, said := m.look(m.open())
 	want(t, "no event", said, "")
-	if len(l.Programs) != 1 || len(l.Faults) != 1 || !strings.Contains(l.Faults[0], "cannot read what was seen last") {
+	if l.Programs.Len() != 1 || len(l.Faults) != 1 || !strings.Contains(l.Faults[0], "cannot read what was seen last") {
 		t.Errorf("%+v", l)
 	}
 	l, _ = m.look(m.open())
@@ -270,7 +288,7 @@ func TestTheRealAptSaysWhoAndHow(t *testing.T) {
 func TestWhoLetsProgramsRunHearsOfPackagesAlsoFromADamagedDatabase(t *testing.T) {
 	m := newMachine(t)
 	m.dpkg("-i", m.build("one", "1"), m.build("two", "1"))
-	p := NewPackages(m.options())
+	p := newPackages(m.options(), newRecent(m.options().Dir))
 	programs, err := p.Installed() // before any look
 	m.must(err)
 	want(t, "both", len(programs), 2)

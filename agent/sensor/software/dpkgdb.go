@@ -34,8 +34,11 @@ type dpkg struct {
 	lists string // mark of apt's lists when packages were last looked for in them
 }
 
+// debSource is the name of the source of packages.
+const debSource = "deb"
+
 func (d *dpkg) source() source {
-	return source{name: "deb", mark: d.mark, read: d.read, tell: d.tell}
+	return source{name: debSource, mark: d.mark, read: d.read, tell: d.tell}
 }
 
 func (d *dpkg) at(name string) string { return filepath.Join(d.root, name) }

@@ -7,17 +7,17 @@ import (
 	"time"
 
 	"sekisho/internal/policy"
+	"sekisho/internal/roll"
 )
 
 // Eyes look at every source. Their methods are for one goroutine.
 type Eyes struct {
 	o       Options
-	shelf   shelf
 	sources []source
 	marks   map[string]string // of the last look at each source
 	faults  map[string]string
 	looked  map[string]bool // a source was looked at since the start: what happens from then on does not happen while nobody looks
-	pending map[string][]policy.Program
+	recent  *recent
 }
 
 // Open makes the eyes of this system.
@@ -28,8 +28,8 @@ func newEyes(o Options, from []source) *Eyes {
 		o.Now = time.Now
 	}
 	o.Often, o.Calm = cmp.Or(o.Often, often), cmp.Or(o.Calm, calm)
-	return &Eyes{o: o, shelf: shelf{o.Dir}, sources: from, marks: map[string]string{}, faults: map[string]string{},
-		looked: map[string]bool{}, pending: map[string][]policy.Program{}}
+	return &Eyes{o: o, sources: from, marks: map[string]string{}, faults: map[string]string{},
+		looked: map[string]bool{}, recent: newRecent(o.Dir)}
 }
 
 // Look looks at what has changed since the last look, and gives nil where nothing has. The caller calls Keep when what it
@@ -42,7 +42,7 @@ func (e *Eyes) Look() (*Look, error) {
 		if mark != "" && mark == e.marks[s.name] {
 			continue
 		}
-		before, had, err := e.shelf.get(s.name)
+		before, had, err := e.recent.kept(s.name)
 		if err != nil {
 			e.o.Log.Error().Err(err).Str("source", s.name).Msg("looking as if for the first time")
 			l.Faults = append(l.Faults, err.Error()+": what changed since then is not told")
@@ -69,7 +69,7 @@ func (e *Eyes) Look() (*Look, error) {
 
 // see looks at one source and says whether there is anything new. What a source holds that is looked at for the first time
 // is no event.
-func (e *Eyes) see(s source, before []policy.Program, had bool, l *Look) bool {
+func (e *Eyes) see(s source, before *roll.Roll, had bool, l *Look) bool {
 	var old map[string]policy.Program
 	if had {
 		old = byID(before)
@@ -84,9 +84,7 @@ func (e *Eyes) see(s source, before []policy.Program, had bool, l *Look) bool {
 		there = enriched(there, events)
 	}
 	l.Events = append(l.Events, events...)
-	if changed {
-		e.pending[s.name] = there
-	}
+	e.recent.put(s.name, there, changed)
 	return news
 }
 
@@ -104,12 +102,12 @@ func enriched(there []policy.Program, events []policy.ProgramEvent) []policy.Pro
 	return there
 }
 
-func same(a, b []policy.Program) bool {
-	if len(a) != len(b) {
+func same(a *roll.Roll, b []policy.Program) bool {
+	if a.Len() != len(b) {
 		return false
 	}
-	for i := range a {
-		x, y := a[i], b[i]
+	for i := range b {
+		x, y := a.At(i), b[i]
 		if !x.InstalledAt.Equal(y.InstalledAt) {
 			return false
 		}
@@ -123,33 +121,31 @@ func same(a, b []policy.Program) bool {
 
 // Keep notes that what the last look said is safe.
 func (e *Eyes) Keep() error {
-	for name, programs := range e.pending {
-		if err := e.shelf.put(name, programs); err != nil {
+	for _, s := range e.sources {
+		if err := e.recent.keep(s.name); err != nil {
 			return err
 		}
-		delete(e.pending, name)
 	}
 	return nil
 }
 
 // Programs are all that were there at the last look.
-func (e *Eyes) Programs() ([]policy.Program, error) { return e.programs() }
+func (e *Eyes) Programs() (*roll.Roll, error) { return e.programs() }
 
-func (e *Eyes) programs() ([]policy.Program, error) {
-	var all []policy.Program
+func (e *Eyes) programs() (*roll.Roll, error) {
+	var all []*roll.Roll
 	for _, s := range e.sources {
-		if p, waits := e.pending[s.name]; waits {
-			all = append(all, p...)
-			continue
-		}
-		p, _, err := e.shelf.get(s.name)
+		p, _, err := e.recent.last(s.name)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, p...)
+		all = append(all, p)
 	}
-	return all, nil
+	return roll.Join(all...), nil
 }
+
+// Packages are those of the same terminal for who cannot wait for these eyes; it knows what they saw last.
+func (e *Eyes) Packages() *Packages { return newPackages(e.o, e.recent) }
 
 // Watch tells when it is time to look: at once, soon after something changed, and every quarter of an hour. The channel is
 // closed when ctx ends.

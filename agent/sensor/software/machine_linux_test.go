@@ -123,7 +123,7 @@ func eventsOf(l *Look) string {
 }
 
 func (l *Look) find(name string) policy.Program {
-	for _, p := range l.Programs {
+	for p := range l.Programs.All() {
 		if p.Name == name {
 			return p
 		}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf16"
 
 	"sekisho/internal/policy"
+	"sekisho/internal/roll"
 )
 
 func equal[T comparable](t testing.TB, what string, have, want T) {
@@ -142,7 +143,7 @@ func TestSixThousandPackages(t *testing.T) {
 	}
 	begun := time.Now()
 	r := debs(strings.NewReader(b.String()))
-	events, there := difference(byID(r.programs[1:]), r, time.Now(), false)
+	events, there := difference(byID(roll.Of(r.programs[1:])), r, time.Now(), false)
 	if len(r.programs) != 6000 || r.torn || len(events) != 1 || len(there) != 6000 {
 		t.Errorf("%d %v %d %d", len(r.programs), r.torn, len(events), len(there))
 	}

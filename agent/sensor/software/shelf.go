@@ -10,6 +10,7 @@ import (
 
 	"sekisho/internal/durable"
 	"sekisho/internal/policy"
+	"sekisho/internal/roll"
 )
 
 // shelf keeps what was seen last, a file for each source, so that what happens while nobody looks is noticed afterwards.
@@ -21,7 +22,7 @@ const maxShelf = 64 << 20
 func (s shelf) file(name string) string { return filepath.Join(s.dir, name+".json") }
 
 // get gives what was seen last; had is false when there was no look before.
-func (s shelf) get(name string) (programs []policy.Program, had bool, err error) {
+func (s shelf) get(name string) (_ *roll.Roll, had bool, err error) {
 	info, err := os.Stat(s.file(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil
@@ -32,6 +33,7 @@ func (s shelf) get(name string) (programs []policy.Program, had bool, err error)
 	if err != nil {
 		return nil, false, fmt.Errorf("cannot read what was seen last: %w", err)
 	}
+	var programs []policy.Program
 	raw, err := durable.ReadFile(s.file(name))
 	if err == nil {
 		err = json.Unmarshal(raw, &programs)
@@ -39,14 +41,11 @@ func (s shelf) get(name string) (programs []policy.Program, had bool, err error)
 	if err != nil {
 		return nil, false, fmt.Errorf("cannot read what was seen last: %w", err)
 	}
-	return programs, true, nil
+	return roll.Of(programs), true, nil
 }
 
-func (s shelf) put(name string, programs []policy.Program) error {
-	if programs == nil {
-		programs = []policy.Program{}
-	}
-	raw, err := json.Marshal(programs)
+func (s shelf) put(name string, programs *roll.Roll) error {
+	raw, err := json.Marshal(programs.Programs())
 	if err != nil {
 		return fmt.Errorf("cannot keep what was seen: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sekisho/internal/policy"
+	"sekisho/internal/roll"
 )
 
 // Options of the eyes.
@@ -33,7 +34,7 @@ const (
 type Look struct {
 	First    bool                  // it is the first of this terminal: what is there is no event
 	Events   []policy.ProgramEvent // installed, changed, removed
-	Programs []policy.Program      // all that are there now
+	Programs *roll.Roll            // all that are there now
 	Faults   []string              // what could not be read, "cannot …"; what was known of it counts on
 }
 

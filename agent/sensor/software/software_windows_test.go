@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/windows/registry"
 
 	"sekisho/internal/policy"
+	"sekisho/internal/roll"
 )
 
 func newRegistryEyes() *registryEyes { return &registryEyes{accounts: map[string]string{}} }
@@ -160,14 +161,14 @@ func TestWhoSignsInIsLookedAt(t *testing.T) {
 	for p := path; p != ""; p = p[:max(strings.LastIndexByte(p, '\\'), 0)] {
 		_ = registry.DeleteKey(registry.USERS, p)
 	}
-	r := newRegistryEyes().uninstall(byID([]policy.Program{{ID: "app:" + sid + ":game", Name: "Game of hers"}}), false)
+	r := newRegistryEyes().uninstall(byID(roll.Of([]policy.Program{{ID: "app:" + sid + ":game", Name: "Game of hers"}})), false)
 	if !containsProgram(r.programs, "Game of hers") {
 		t.Error("who signs out loses what was known")
 	}
 	if err := registry.DeleteKey(registry.LOCAL_MACHINE, profilesPath+`\`+sid); err != nil { // the profile is deleted
 		t.Fatal(err)
 	}
-	r = newRegistryEyes().uninstall(byID([]policy.Program{{ID: "app:" + sid + ":game", Name: "Game of hers"}}), false)
+	r = newRegistryEyes().uninstall(byID(roll.Of([]policy.Program{{ID: "app:" + sid + ":game", Name: "Game of hers"}})), false)
 	if containsProgram(r.programs, "Game of hers") {
 		t.Error("a profile that is gone leaves its programs behind")
 	}
