@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,17 +73,18 @@ func (p *person) explains(terminal string) {
 			p.t.Errorf("%s: the sheet says %+v, and not %q and %q", c.check, have, c.says, info.Todo.JA)
 		}
 	}
-	p.keep("sheet-broken")
+	p.keep("2-broken-sheet")
 }
 
-// stage waits until the failure of a check has come to a stage.
-func (p *person) stage(terminal, check, word string, within time.Duration) {
+// stage waits until the failure of a check has come to one of these stages.
+func (p *person) stage(terminal, check string, words ...string) {
 	p.t.Helper()
-	eventually(p.t, within, check+" comes to the stage "+word, func() error {
-		if have := p.sheet(terminal)[check]; !strings.Contains(have.Result, word) {
-			return fmt.Errorf("the sheet says %+v", have)
+	eventually(p.t, 3*time.Minute, fmt.Sprintf("%s comes to the stage %v", check, words), func() error {
+		have := p.sheet(terminal)[check]
+		if slices.ContainsFunc(words, func(w string) bool { return strings.Contains(have.Result, w) }) {
+			return nil
 		}
-		return nil
+		return fmt.Errorf("the sheet says %+v", have)
 	})
 }
 
@@ -116,6 +118,13 @@ func (p *person) unwaive() {
 	p.press(`form[action$="/waivers/end"] button[type=submit]`)
 }
 
+// keepSheet keeps a picture of a terminal's sheet.
+func (p *person) keepSheet(terminal, name string) {
+	p.t.Helper()
+	p.open("/terminals/" + terminal + "/health")
+	p.keep(name)
+}
+
 // keep keeps a picture of the page where SEKISHO_SCREENS names a folder.
 func (p *person) keep(name string) {
 	p.t.Helper()
@@ -125,6 +134,7 @@ func (p *person) keep(name string) {
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
+	must(p.t, chromedp.Do(ctx, chromedp.EmulateViewport(1280, 900)))
 	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	must(p.t, err)
 	must(p.t, os.MkdirAll(folder, 0o755))
