@@ -122,8 +122,20 @@ func (p Package) Write(dir string) (string, error) {
 	return file, os.WriteFile(file, raw, 0o644)
 }
 
+// Source is a flat repository, and what its release file says of it.
+type Source struct {
+	Key   *Key      // signs the release file; nil is nobody
+	Label string    // such as Debian-Security
+	Made  time.Time // when the release file was; zero is just now
+}
+
 // Repository makes a flat repository of packages in a folder. With a key its release is signed.
 func Repository(dir string, key *Key, packages ...Package) error {
+	return Source{Key: key}.Write(dir, packages...)
+}
+
+// Write makes the repository in a folder.
+func (s Source) Write(dir string, packages ...Package) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -139,15 +151,21 @@ func Repository(dir string, key *Key, packages ...Package) error {
 		fmt.Fprintf(&list, "%sFilename: ./%s\nSize: %d\nSHA256: %x\n\n", p.control(), p.File(), len(raw), sha256.Sum256(raw))
 	}
 	index := []byte(list.String())
+	if s.Made.IsZero() {
+		s.Made = time.Now().Add(-time.Minute)
+	}
 	release := fmt.Sprintf("Origin: Lab\nSuite: lab\nCodename: lab\nArchitectures: amd64\nDate: %s\nSHA256:\n %x %d Packages\n",
-		time.Now().UTC().Add(-time.Minute).Format("Mon, 02 Jan 2006 15:04:05 UTC"), sha256.Sum256(index), len(index))
+		s.Made.UTC().Format("Mon, 02 Jan 2006 15:04:05 UTC"), sha256.Sum256(index), len(index))
+	if s.Label != "" {
+		release = "Label: " + s.Label + "\n" + release
+	}
 	if err := os.WriteFile(filepath.Join(dir, "Packages"), index, 0o644); err != nil {
 		return err
 	}
-	if key == nil {
+	if s.Key == nil {
 		return os.WriteFile(filepath.Join(dir, "Release"), []byte(release), 0o644)
 	}
-	signed, err := key.clear(release)
+	signed, err := s.Key.clear(release)
 	if err != nil {
 		return err
 	}

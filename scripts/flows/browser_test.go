@@ -29,10 +29,10 @@ type person struct {
 }
 
 // signIn opens a browser and signs in through the page.
-func (c *console) signIn(name string) *person {
+func (c *console) signIn(name string, role string) *person {
 	c.t.Helper()
 	now, password := time.Now(), rand.Text()
-	must(c.t, c.db.PutAccount(c.t.Context(), store.Account{Name: name, Role: store.RoleHelpdesk, Language: "ja", Theme: "auto",
+	must(c.t, c.db.PutAccount(c.t.Context(), store.Account{Name: name, Role: role, Language: "ja", Theme: "auto",
 		Hash: hashed(password), CreatedAt: now}, "lab", now))
 	alloc, stop := chromedp.NewExecAllocator(context.Background(),
 		chromedp.ExecPath(chromium), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,

@@ -47,7 +47,7 @@ func TestACarryOutPermissionFromTheClickToAWorkingStick(t *testing.T) {
 	s.plug(vm.Device{ID: "stick", Kind: vm.UAS, Serial: "UAS-4C53"})
 	row := s.blocked("UAS-4C53")
 
-	helpdesk := s.signIn("1012")
+	helpdesk := s.signIn("1012", store.RoleHelpdesk)
 	grant := helpdesk.permit(row.ID)
 	s.readable("the stick that is already plugged in works without being plugged again")
 	helpdesk.reads("使える状態です")

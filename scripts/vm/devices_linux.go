@@ -22,7 +22,8 @@ const (
 	Mouse    Kind = "mouse"   //
 	Reader   Kind = "ccid"    // IC-card reader
 	MTP      Kind = "mtp"     // telephone
-	Network  Kind = "net"     // USB network card
+	Network  Kind = "net"     // USB network card, as a telephone that shares its network is one
+	Card     Kind = "card"    // PCI Express network card, in a network of its own: 10.0.3.0/24 with a gateway at 10.0.3.2
 	Serial   Kind = "serial"  // USB serial line
 	Optical  Kind = "optical" // USB optical drive with a disc in it
 	NVMe     Kind = "nvme"    // PCI Express disk
@@ -31,14 +32,14 @@ const (
 )
 
 // Kinds that Plug knows.
-var Kinds = []Kind{UAS, BOT, Hub, Keyboard, Mouse, Reader, MTP, Network, Serial, Optical, NVMe, SCSI, SDCard}
+var Kinds = []Kind{UAS, BOT, Hub, Keyboard, Mouse, Reader, MTP, Network, Card, Serial, Optical, NVMe, SCSI, SDCard}
 
 // Device to plug.
 type Device struct {
 	ID     string // names it for Unplug
 	Kind   Kind
 	Serial string
-	Port   string // USB: "1" to "8", "N.1" behind a hub on port N; NVMe: "1" or "2"; first free when empty
+	Port   string // USB: "1" to "8", "N.1" behind a hub on port N; NVMe and card: "1" or "2"; first free when empty
 	File   string // medium; a fresh 16 MiB vfat one with /SECRET.TXT when empty
 }
 
@@ -95,6 +96,10 @@ func plug(q *qmp, d Device) error {
 		return q.do("blockdev-change-medium", args{"device": "sd", "filename": d.File, "format": "raw"}, nil)
 	case Network:
 		return first(q.do("netdev_add", args{"type": "user", "id": node(d)}, nil), func() error { return add(q, "usb-net", d, args{"netdev": node(d)}) })
+	case Card:
+		return first(q.do("netdev_add", args{"type": "user", "id": node(d), "net": "10.0.3.0/24"}, nil), func() error {
+			return q.do("device_add", args{"driver": "virtio-net-pci", "id": d.ID, "netdev": node(d), "bus": "pci" + or(d.Port, "1"), "romfile": ""}, nil)
+		})
 	case Serial:
 		return first(q.do("chardev-add", args{"id": node(d), "backend": args{"type": "null", "data": args{}}}, nil),
 			func() error { return add(q, "usb-serial", d, args{"chardev": node(d)}) })

@@ -91,7 +91,7 @@ func (e *Eyes) securityLists() (lists []securityList, files []string, err error)
 		}
 		prefix := strings.TrimSuffix(strings.TrimSuffix(f, "InRelease"), "Release")
 		l := securityList{made: r.made}
-		for _, p := range find.glob(prefix + "*_Packages*") {
+		for _, p := range append(find.glob(prefix+"*_Packages*"), find.glob(prefix+"Packages*")...) { // the latter of a flat repository
 			if ext := path.Ext(p); ext == "" || ext == ".gz" || ext == ".xz" || ext == ".lz4" || !strings.Contains(path.Base(p[len(prefix):]), ".") {
 				l.packages = append(l.packages, p)
 			}

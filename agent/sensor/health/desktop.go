@@ -164,6 +164,9 @@ func (e *Eyes) autologin() policy.Reading {
 	}
 	for _, pattern := range []string{"/etc/systemd/system/getty@*.service.d/*.conf", "/etc/systemd/system/serial-getty@*.service.d/*.conf", "/etc/systemd/system/*getty@*.service"} {
 		for _, f := range find.glob(pattern) {
+			if e.tree.link(f) == "/dev/null" {
+				continue // masked (systemctl(1)): nobody can log in there
+			}
 			text, err := e.tree.text(f)
 			if err != nil {
 				return unread(o, err)

@@ -54,6 +54,14 @@ func TestWhatTheSecuritySourceHasNewerIsMissing(t *testing.T) {
 	expect(t, "once applied", reading(t, e.Look(t.Context(), policy.AreaPatch, nil), policy.FactUpdates), "")
 }
 
+// A folder of packages with one list (sources.list(5): a path that ends in a slash) is what a small LAN often has.
+func TestAFlatRepositoryIsASecuritySourceToo(t *testing.T) {
+	m := newMachine(t).write("var/lib/dpkg/status", debStatus).
+		write("var/lib/apt/lists/_srv_updates_._InRelease", "Label: Debian-Security\nDate: Wed, 25 Nov 2026 02:22:30 UTC\n").
+		write("var/lib/apt/lists/_srv_updates_._Packages", securityPackages)
+	expect(t, "updates", reading(t, m.eyes().Look(t.Context(), policy.AreaPatch, nil), policy.FactUpdates), "openssl 3.0.15-1~deb12u1 → 3.0.17-1~deb12u2")
+}
+
 func TestListsThatAreMissingOrBrokenSayNothing(t *testing.T) {
 	const list = "var/lib/apt/lists/lan_debian-security_dists_bookworm-security_"
 	for what, c := range map[string]struct {

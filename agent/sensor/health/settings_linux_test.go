@@ -86,6 +86,7 @@ func TestAutomaticLoginsAreFoundWhereverTheyAreSet(t *testing.T) {
 	expect(t, "none", m.eyes().autologin(), "")
 	m.write("etc/gdm3/daemon.conf", "[daemon]\nAutomaticLoginEnable = true\nAutomaticLogin = hanako\n").write("etc/lightdm/lightdm.conf", "[Seat:*]\nautologin-user=taro\n").
 		write("etc/sddm.conf", "[Autologin]\nUser=jiro\n").write("etc/systemd/system/getty@tty1.service.d/a.conf", "[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin saburo --noclear %I $TERM\n")
+	m.link("etc/systemd/system/getty@tty2.service", "/dev/null") // masked (systemctl(1)): nobody logs in there at all
 	expect(t, "four", m.eyes().autologin(), "gdm: hanako, lightdm: taro, sddm: jiro, getty: saburo")
 }
 
