@@ -18,20 +18,6 @@ import (
 	"sekisho/internal/policy"
 )
 
-// TestMain is also the child that the eyes ask: the test runs itself again.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == ChildWord {
-		if len(os.Args) > 2 && os.Args[2] == "hang" {
-			time.Sleep(time.Hour)
-		}
-		if err := Answer(context.Background(), os.Stdout, os.Args[2:]); err != nil {
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
-
 // imported has Windows read a capture as an administrator would, and puts back what was there afterwards.
 func imported(t *testing.T, names ...string) *box {
 	t.Helper()
@@ -56,6 +42,11 @@ func imported(t *testing.T, names ...string) *box {
 func (h hive) install(t *testing.T) {
 	t.Helper()
 	h.restored(t)
+	h.write(t)
+}
+
+func (h hive) write(t *testing.T) {
+	t.Helper()
 	for key, values := range h {
 		root, sub := splitKey(key)
 		k, _, err := registry.CreateKey(root, sub, registry.SET_VALUE|registry.WOW64_64KEY)
@@ -81,9 +72,15 @@ func setRaw(k registry.Key, v regValue) error {
 	return nil
 }
 
-// restored notes what stands where the test writes, and puts it back: others live in the same Windows.
+// restored puts back what stands where the test writes: others live in the same Windows.
 func (h hive) restored(t *testing.T) {
-	before, fresh := hive{}, []string{}
+	before, fresh := h.noted()
+	t.Cleanup(func() { before.putBack(t, fresh) })
+}
+
+// noted is what stands where h would write, and which keys are not there yet, the deepest first.
+func (h hive) noted() (before hive, fresh []string) {
+	before = hive{}
 	for key, values := range h {
 		for at := key; strings.Count(at, `\`) > 2 || strings.HasPrefix(at, `hku\s-`); at = at[:strings.LastIndexByte(at, '\\')] {
 			root, sub := splitKey(at)
@@ -111,7 +108,7 @@ func (h hive) restored(t *testing.T) {
 	slices.Sort(fresh)
 	fresh = slices.Compact(fresh)
 	slices.Reverse(fresh)
-	t.Cleanup(func() { before.putBack(t, fresh) })
+	return before, fresh
 }
 
 const noValue = 0xffffffff
