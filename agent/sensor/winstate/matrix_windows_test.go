@@ -20,13 +20,7 @@ const defenderOn = `[{"RealTimeProtectionEnabled":true,"AMRunningMode":"Normal",
 func TestEveryProductInEveryStateIsJudgedOnThisWindows(t *testing.T) {
 	for _, s := range products() {
 		t.Run(s.id, func(t *testing.T) {
-			captures := []string{"client"}
-			if s.capture != "" {
-				captures = append(captures, s.capture)
-			}
-			p := &patient{pc: newPC(t, captures...), is: s}
-			defer p.buried()
-			p.born()
+			p := newPatient(t, s)
 			p.dated()
 			p.work()
 		})
@@ -39,6 +33,19 @@ type patient struct {
 	is   product
 	dies func()   // of one that is a program and runs
 	end  []func() // what takes it away
+}
+
+// newPatient is a client on which the product works, until the test ends.
+func newPatient(t *testing.T, s product) *patient {
+	t.Helper()
+	captures := []string{"client"}
+	if s.capture != "" {
+		captures = append(captures, s.capture)
+	}
+	p := &patient{pc: newPC(t, captures...), is: s}
+	t.Cleanup(p.buried)
+	p.born()
+	return p
 }
 
 // born makes the product be there: its files, and dates of yesterday.

@@ -47,8 +47,6 @@ func runs(name string) func(*pc) {
 	return func(p *pc) { p.undo = append(p.undo, p.start(tools+name)) }
 }
 
-var gone = cell{gone: true}
-
 func firewallTurns() []turn {
 	var out []turn
 	add := func(want, shows, name string, change func(*pc)) {
