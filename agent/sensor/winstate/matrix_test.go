@@ -215,7 +215,7 @@ func (p product) files() (file, command bool) {
 	}
 	for _, v := range list {
 		command = command || strings.HasSuffix(v.file, said)
-		file = file || v.file != "" && !strings.HasSuffix(v.file, said)
+		file = file || strings.HasSuffix(v.file, ".dat")
 	}
 	return file, command
 }
