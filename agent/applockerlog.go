@@ -12,8 +12,11 @@ import (
 	"sekisho/internal/wire"
 )
 
-// stepAppLocker is what AppLocker itself says it did.
-const stepAppLocker = "applocker"
+// What AppLocker itself says it did, and what it would have done.
+const (
+	stepAppLocker = "applocker"
+	stepWould     = "applocker_would"
+)
 
 // applockerLog makes records of what AppLocker kept from running: nobody else sees that.
 type applockerLog struct {
@@ -22,6 +25,7 @@ type applockerLog struct {
 	record  func(wire.Record)
 	account func(sid string) string
 	applied budget // the guard's records are no log of AppLocker's
+	harm    budget
 }
 
 // see takes one event. What is stopped by rules that are not ours is somebody else's business.
@@ -38,6 +42,8 @@ func (l *applockerLog) see(ctx context.Context, e applog.Event) {
 		l.rules.hear("cannot keep packaged apps going: AppLocker says that it has no rules for them (event 8027)")
 	case e.Stopped && l.rules.stands.Load():
 		l.stopped(ctx, e)
+	case e.Audited && l.rules.stands.Load():
+		l.audited(ctx, e)
 	}
 }
 
@@ -50,15 +56,41 @@ func (l *applockerLog) stopped(ctx context.Context, e applog.Event) {
 		event:    policy.ProgramEvent{What: policy.ProgramRun, Program: prog, SeenAt: l.stop.now(), User: l.account(e.UserSID)},
 		decision: l.stop.judge(prog), outcome: policy.OutcomeBlocked,
 	}
-	detail := fmt.Sprintf("event %d, rule %s", e.ID, e.Rule)
-	if e.Rule == "" {
-		detail = fmt.Sprintf("event %d, no rule allows it", e.ID)
-	}
-	j.steps = []wire.Step{l.stop.step(true, stepAppLocker, detail)}
+	j.steps = []wire.Step{l.stop.step(true, stepAppLocker, eventWords(e))}
 	if j.decision.Do() != policy.ActionBlock {
 		j.outcome = policy.OutcomeAllowFailed // ours or not, the policy lets it through and Windows did not
 	}
 	l.stop.tell(j)
+}
+
+func eventWords(e applog.Event) string {
+	if e.Rule == "" {
+		return fmt.Sprintf("event %d, no rule allows it", e.ID)
+	}
+	return fmt.Sprintf("event %d, rule %s", e.ID, e.Rule)
+}
+
+// audited tells of what ran because the rules are not enforced: of scripts and packages nobody else does. What the watch saw as well is
+// told once. That the rules would stop what the policy lets through is told before it does harm.
+func (l *applockerLog) audited(ctx context.Context, e applog.Event) {
+	prog, ok := l.program(ctx, e)
+	if !ok {
+		return
+	}
+	d := l.stop.judge(prog)
+	j := judgement{
+		event:    policy.ProgramEvent{What: policy.ProgramRun, Program: prog, SeenAt: l.stop.now(), User: l.account(e.UserSID)},
+		decision: d, outcome: letThrough(d), steps: []wire.Step{l.stop.step(true, stepWould, eventWords(e))},
+	}
+	switch {
+	case j.outcome != policy.OutcomeAllowed:
+		if l.stop.firsts.worth(j) {
+			l.stop.tell(j)
+		}
+	case l.harm.take(l.stop.now()):
+		l.record(wire.Record{Kind: wire.RecordGate, Code: "applocker_would_stop",
+			Note: cut(fmt.Sprintf("AppLocker would stop %s (%s), which the policy lets through (%s)", prog.Name, eventWords(e), d.Rule), 1024)})
+	}
 }
 
 // program reads the file, which was only kept from running.

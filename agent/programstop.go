@@ -99,17 +99,23 @@ func (s *programStop) learnHash(prog policy.Program, f binary.Facts) {
 }
 
 func (s *programStop) act(ctx context.Context, p process.Started, prog policy.Program, d policy.Decision) (policy.Outcome, []wire.Step) {
+	if d.Do() == policy.ActionBlock {
+		return s.stop(ctx, p, prog, d)
+	}
+	return letThrough(d), nil
+}
+
+// letThrough is what is said of a program that goes on.
+func letThrough(d policy.Decision) policy.Outcome {
 	switch {
 	case d.Mode == policy.ModeLearn:
-		return policy.OutcomeLearnt, nil
+		return policy.OutcomeLearnt
 	case d.Action == policy.ActionBlock && d.Mode == policy.ModeAudit:
-		return policy.OutcomeAudit, nil
-	case d.Do() == policy.ActionBlock:
-		return s.stop(ctx, p, prog, d)
+		return policy.OutcomeAudit
 	case d.Violation():
-		return policy.OutcomeDetected, nil
+		return policy.OutcomeDetected
 	}
-	return policy.OutcomeAllowed, nil
+	return policy.OutcomeAllowed
 }
 
 func (s *programStop) stop(ctx context.Context, p process.Started, prog policy.Program, d policy.Decision) (policy.Outcome, []wire.Step) {

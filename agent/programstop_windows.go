@@ -43,7 +43,7 @@ func (a *agent) newProgramGate() programGate {
 	s.stop.learn = seen.learn
 	stand := enforce.NewStanding(enforce.Options{Root: a.root, Log: a.log, Now: a.clock.now})
 	s.rules = &ruleKeeper{stand: stand, view: view, now: a.clock.now, seen: seen, say: a.guard.onRules, poke: poke}
-	s.said = &applockerLog{stop: &s.stop, rules: s.rules, record: a.put, account: accountOf, applied: budget{most: 4, per: time.Hour}}
+	s.said = &applockerLog{stop: &s.stop, rules: s.rules, record: a.put, account: accountOf, applied: budget{most: 4, per: time.Hour}, harm: budget{most: 20, per: time.Hour}}
 	return s
 }
 

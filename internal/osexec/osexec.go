@@ -33,7 +33,7 @@ type Options struct {
 	Timeout time.Duration // 0 is DefaultTimeout
 	UID     uint32        // run as this user when not 0 (not on Windows)
 	GID     uint32
-	Memory  uint64    // bytes that it may hold, 0 is no limit (Windows only: a job object)
+	Memory  uint64    // bytes that it may hold for itself, 0 is no limit; it is ended when it holds more
 	Stdout  io.Writer // takes what the program writes as it comes, however much; Run then gives nothing back. May be nil
 }
 
@@ -94,22 +94,44 @@ func confined(cmd *exec.Cmd, o Options) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	release, err := confine(cmd.Process.Pid, o.Memory)
+	stop, err := bound(cmd.Process, o.Memory)
 	if err != nil {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		return fmt.Errorf("cannot limit its memory: %w", err)
 	}
-	defer release()
-	if err := cmd.Wait(); !errors.Is(err, exec.ErrWaitDelay) {
-		return err
+	err = cmd.Wait()
+	switch over := stop(); {
+	case over:
+		return ErrMemory
+	case errors.Is(err, exec.ErrWaitDelay):
+		return nil // it ended well; what it started holds its output open, and ends with the job
 	}
-	return nil // it ended well; what it started holds its output open, and ends with the job
+	return err
+}
+
+// bound limits a process by what the system has for that, and by a watch of our own.
+func bound(p *os.Process, memory uint64) (stop func() (over bool), err error) {
+	release, err := confine(p.Pid, memory)
+	if err != nil {
+		return nil, err
+	}
+	held, done, err := meter(p.Pid)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	watched := watch(p, held, memory)
+	return func() bool {
+		defer release()
+		defer done()
+		return watched()
+	}, nil
 }
 
 // explain says that time was up where exec only says "signal: killed", and adds what the program complained of.
 func explain(ctx context.Context, p Program, err error, complaint *bounded) error {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && !errors.Is(err, ErrMemory) {
 		err = ctx.Err()
 	}
 	if text := bytes.TrimSpace(complaint.Bytes()); len(text) > 0 {

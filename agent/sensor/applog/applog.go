@@ -1,4 +1,4 @@
-// Package applog reads what AppLocker writes into its logs: what it stopped, and whether it has taken its rules. It never
+// Package applog reads what AppLocker writes into its logs: what it stopped or would have stopped, and whether it has taken its rules. It never
 // judges and never writes.
 package applog
 
@@ -25,14 +25,22 @@ func stopped() map[int]bool {
 	return map[int]bool{8004: true, 8007: true, 8022: true, 8025: true}
 }
 
+// audited are the events of something that ran and would not have been let through if the rules were enforced.
+func audited() map[int]bool {
+	return map[int]bool{8003: true, 8006: true, 8021: true, 8024: true}
+}
+
 // wanted are the events that are asked for.
-func wanted() []int { return []int{Applied, 8004, 8007, Unavailable, 8022, 8025, NoAppRules} }
+func wanted() []int {
+	return []int{Applied, 8003, 8004, 8006, 8007, Unavailable, 8021, 8022, 8024, 8025, NoAppRules}
+}
 
 // Event is one line of a log.
 type Event struct {
 	ID         int
 	At         time.Time
 	Stopped    bool   // something was kept from running
+	Audited    bool   // something ran that would have been kept from it
 	Collection string // EXE, DLL, MSI, SCRIPT, APPX as AppLocker calls it, in capitals
 	Path       string // of the file; a packaged app has none
 	Package    string // of a packaged app
@@ -79,7 +87,7 @@ func Parse(text string, places map[string]string) (Event, error) {
 	if !slices.Contains(wanted(), x.System.ID) {
 		return Event{}, fmt.Errorf("cannot read event %d: %w", x.System.ID, errUnknown)
 	}
-	e := Event{ID: x.System.ID, Stopped: stopped()[x.System.ID]}
+	e := Event{ID: x.System.ID, Stopped: stopped()[x.System.ID], Audited: audited()[x.System.ID]}
 	e.At, _ = time.Parse(time.RFC3339Nano, x.System.Time.At)
 	f := x.Data.File
 	e.Collection, e.UserSID, e.Package = strings.ToUpper(word(f.Policy)), word(f.User), word(f.Package)

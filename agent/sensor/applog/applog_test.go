@@ -30,11 +30,30 @@ func TestWhatAppLockerStoppedIsRead(t *testing.T) {
 	}
 }
 
+// would is an event of the shape that Windows writes for a script while the rules are only audited: no signer, no full path.
+const would = `<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Microsoft-Windows-AppLocker'/><EventID>8006</EventID><Version>0</Version><Level>3</Level><TimeCreated SystemTime='2026-11-26T01:02:03.0000000Z'/><EventRecordID>7</EventRecordID><Channel>Microsoft-Windows-AppLocker/MSI and Script</Channel><Computer>PC-1</Computer><Security UserID='S-1-5-21-1-2-3-1001'/></System><UserData><RuleAndFileData xmlns='http://schemas.microsoft.com/schemas/event/Microsoft.Windows/1.0.0.0'><PolicyNameLength>6</PolicyNameLength><PolicyName>SCRIPT</PolicyName><RuleId>{00000000-0000-0000-0000-000000000000}</RuleId><RuleNameLength>1</RuleNameLength><RuleName>-</RuleName><TargetUser>S-1-5-21-1-2-3-1001</TargetUser><TargetProcessId>4242</TargetProcessId><FilePathLength>30</FilePathLength><FilePath>%OSDRIVE%\USERS\TARO\集計.PS1</FilePath><FileHashLength>0</FileHashLength><FileHash></FileHash><FqbnLength>1</FqbnLength><Fqbn>-</Fqbn></RuleAndFileData></UserData></Event>`
+
+func TestWhatAppLockerWouldHaveStoppedIsRead(t *testing.T) {
+	e, err := Parse(would, places())
+	want := Event{ID: 8006, At: time.Date(2026, 11, 26, 1, 2, 3, 0, time.UTC), Audited: true, Collection: "SCRIPT", Path: `C:\USERS\TARO\集計.PS1`, UserSID: "S-1-5-21-1-2-3-1001"}
+	if err != nil || e != want {
+		t.Errorf("%+v\n%+v\n%v", e, want, err)
+	}
+	for _, part := range []string{"<FilePath>", "<PolicyName>", "<Fqbn>", "</UserData>"} { // cut short, or with something else in it
+		if e, err := Parse(strings.Replace(would, part, "<x>", 1), places()); err == nil {
+			t.Errorf("without %s: %+v", part, e)
+		}
+	}
+}
+
 func TestOtherEventsAreKnownByTheirNumbers(t *testing.T) {
-	for id, stopped := range map[string]bool{"8001": false, "8007": true, "8008": false, "8022": true, "8025": true, "8027": false} {
+	for id, want := range map[string]string{"8001": "", "8003": "audited", "8006": "audited", "8007": "stopped", "8008": "", "8021": "audited", "8022": "stopped", "8024": "audited", "8025": "stopped", "8027": ""} {
 		e, err := Parse(strings.Replace(stop, "8004", id, 1), places())
-		if err != nil || e.Stopped != stopped {
+		if err != nil || e.Stopped != (want == "stopped") || e.Audited != (want == "audited") {
 			t.Errorf("%s: %+v %v", id, e, err)
+		}
+		if !strings.Contains(query(), "EventID="+id+" ") && !strings.Contains(query(), "EventID="+id+")") {
+			t.Errorf("nobody asks for %s", id)
 		}
 	}
 	for _, bad := range []string{"", "<Event>", "<Event/>", strings.Replace(stop, "8004", "8002", 1), strings.Replace(stop, "8004", "x", 1), strings.Repeat("x", maxText+1)} {
@@ -67,6 +86,7 @@ func TestTheQueryIsWellFormed(t *testing.T) {
 
 func FuzzAnyEventIsReadWithoutHarm(f *testing.F) {
 	f.Add(stop)
+	f.Add(would)
 	f.Add("<Event><System><EventID>8007</EventID></System><UserData><a><Package>\x00</Package></a></UserData></Event>")
 	f.Fuzz(func(t *testing.T, text string) {
 		e, err := Parse(text, places())

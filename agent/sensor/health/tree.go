@@ -53,10 +53,14 @@ func (t tree) text(p string) (string, error) {
 	return string(b), err
 }
 
-// top looks for the folder that a path begins with.
+// top looks for the folder that a path begins with: of a path of Windows that is its drive.
 func (t tree) top(p string) error {
-	first, _, _ := strings.Cut(strings.TrimPrefix(p, "/"), "/")
-	_, err := os.Stat(t.path("/" + first))
+	drive, rest := split(p)
+	first, _, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
+	if drive != "" {
+		first = ""
+	}
+	_, err := os.Stat(t.path(drive + "/" + first))
 	return err
 }
 
@@ -78,8 +82,9 @@ func (f *finder) glob(pattern string) []string {
 		f.fail(err)
 		return nil
 	}
-	found := []string{""}
-	for _, part := range strings.Split(strings.Trim(pattern, "/"), "/") {
+	drive, rest := split(pattern)
+	found := []string{drive}
+	for _, part := range strings.Split(strings.Trim(rest, "/"), "/") {
 		var next []string
 		for _, dir := range found {
 			next = append(next, f.in(dir, part)...)
@@ -88,6 +93,12 @@ func (f *finder) glob(pattern string) []string {
 	}
 	sort.Strings(found)
 	return found
+}
+
+// split takes the drive off a path of Windows and gives the rest with slashes; elsewhere no path has one.
+func split(p string) (drive, rest string) {
+	drive = filepath.VolumeName(p)
+	return drive, filepath.ToSlash(p[len(drive):])
 }
 
 // in gives what fits one name in one folder.
@@ -102,7 +113,9 @@ func (f *finder) in(dir, part string) []string {
 	}
 	names, err := os.ReadDir(f.path(dir + "/"))
 	if err != nil {
-		f.miss(err)
+		if !f.isFile(dir) {
+			f.miss(err)
+		}
 		return nil
 	}
 	var out []string
@@ -112,6 +125,12 @@ func (f *finder) in(dir, part string) []string {
 		}
 	}
 	return out
+}
+
+// isFile: a file stands where a pattern goes on.
+func (f *finder) isFile(p string) bool {
+	info, err := os.Stat(f.path(p))
+	return err == nil && !info.IsDir()
 }
 
 // miss remembers what is more than that nothing is there.

@@ -224,8 +224,11 @@ func (e *Eyes) supportEnd(ctx context.Context, w policy.WindowsVersion, err erro
 // editionClass: the edition decides the day (Microsoft Lifecycle: Home and Pro, Enterprise and Education, LTSC).
 func editionClass(w policy.WindowsVersion) string {
 	id := strings.ToLower(w.Edition)
-	server := strings.HasPrefix(strings.ToLower(w.Installation), "server")
+	install := strings.ToLower(strings.TrimSpace(w.Installation))
+	server := strings.HasPrefix(install, "server")
 	switch {
+	case !server && install != "client":
+		return "?"
 	case server && strings.HasPrefix(id, "server"):
 		return "server"
 	case server:
