@@ -167,6 +167,7 @@ func japaneseWords() statusWords {
 			"fault program_rules": "Windows 自身のソフトウェアの規則(AppLocker など)が、ポリシーのとおりになっていません。見張りは続けています",
 			"fault crowd":         "装置が多すぎて、すべては表示できません",
 			"fault checks":        "端末診断の控えを保存できません。ディスクの空きを確かめてください",
+			"fault adapters":      "無効にしたネットワークアダプターを元に戻せません。端末を再起動すると戻ります",
 		},
 	}
 }

@@ -75,7 +75,7 @@ func Separate(p *Policy, system string, results []CheckResult, adapters []Adapte
 	for _, c := range wanted {
 		for _, a := range adapters {
 			if c.parts(a) {
-				out.Parts = append(out.Parts, Parting{Check: c.ID, Adapter: a, Decision: p.parting(c)})
+				out.Parts = append(out.Parts, Parting{Check: c.ID, Adapter: a, Decision: p.Parting(c)})
 			}
 		}
 	}
@@ -134,7 +134,8 @@ func (c *Check) parts(a Adapter) bool {
 	return a.Fact == separable[c.ID] && (a.Linked || a.Held) && !a.Reached && !a.Routed && (len(c.Allowed) == 0 || !fits(c.Allowed, a.Word))
 }
 
-func (p *Policy) parting(c *Check) Decision {
+// Parting is the decision to disable an adapter because of a check.
+func (p *Policy) Parting(c *Check) Decision {
 	info, _ := CheckOf(c.ID)
 	return Decision{Action: ActionBlock, Mode: p.Health.ModeOf(c), Rule: c.ID, RuleName: info.Name, Clause: c.Clause, Revision: p.Revision}
 }
