@@ -26,7 +26,7 @@ type healthPolicyPage struct {
 	Changes  []change          `json:"changes"`
 	Affected []string          `json:"affected"`
 	Parting  []string          `json:"parting,omitempty"` // terminals on which an adapter would be disabled as they stand now
-	Idle     bool              `json:"idle,omitempty"`    // a check asks for that, and its mode only records
+	Idle     []string          `json:"idle,omitempty"`    // checks that ask for it and whose mode only records or warns
 	Newer    int64             `json:"newer,omitempty"`
 	NewerBy  string            `json:"newer_by,omitempty"`
 	Areas    []healthArea      `json:"-"`
@@ -301,7 +301,7 @@ func (s *server) previewHealth(r *request, body healthPolicyPage, have, want sto
 	}
 	p := s.pages[r.lang]
 	body.Checked, body.Changes = true, p.healthChanges(have.Health, want.Health)
-	body.Idle = asksInVain(want.Health)
+	body.Idle = p.asksInVain(want.Health)
 	fleet, err := s.DB.HealthFleet(r.Context(), body.Group.ID)
 	if err != nil {
 		return err
@@ -317,9 +317,15 @@ func (s *server) previewHealth(r *request, body healthPolicyPage, have, want sto
 	return s.showHealthPolicy(r, body, have, code)
 }
 
-// asksInVain says whether a check is to have adapters disabled whose mode only records.
-func asksInVain(h *policy.Health) bool {
-	return slices.ContainsFunc(h.Checks, func(c policy.Check) bool { return !c.Off && c.Separates() && h.ModeOf(&c) != policy.ModeEnforce })
+// asksInVain names the checks that are to have adapters disabled and whose mode does not act.
+func (p *pages) asksInVain(h *policy.Health) []string {
+	var names []string
+	for i := range h.Checks {
+		if c := &h.Checks[i]; !c.Off && c.Separates() && h.ModeOf(c) != policy.ModeEnforce {
+			names = append(names, p.checkName(c.ID))
+		}
+	}
+	return names
 }
 
 // parting names the terminals on which an adapter would be disabled, by what they said last.

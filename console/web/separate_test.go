@@ -27,7 +27,7 @@ func TestWhoHasAdaptersDisabledSeesWhichTerminalsThatWouldReach(t *testing.T) {
 	v := s.healthFields(f.group)
 	v.Set("do", "check")
 	v.Set("separate.network.tether", policy.SeparateDisable)
-	b.post(page, v).wants(t, "無効化は、動作が「警告と対処」になるまで行いません", "(動作が「記録のみ」の間は行わない)")
+	b.post(page, v).wants(t, "テザリング: 動作が「警告と対処」になるまで、無効化は行いません", "(動作が「記録のみ」の間は行わない)")
 	v.Set("mode.network.tether", "enforce")
 	b.post(page, v).wants(t, "いま別のネットワークにつながっている1台で、そのアダプターを無効化します", "KT-0123", "別のネットワークのアダプターを、つながっている間は無効化")
 	b.get("/?lang=en")
