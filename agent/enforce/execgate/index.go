@@ -15,6 +15,7 @@ type index struct {
 	entries  []uint64 // hash<<16 | number, sorted
 	packages []policy.Program
 	byName   map[string]int // "curl:amd64" and "curl"
+	looks    bool           // nothing may be stopped by it
 }
 
 const (
