@@ -64,6 +64,7 @@ type agent struct {
 	packages   *software.Packages
 	checkup    *checkup
 	shedding   *shedding
+	separator  *separator
 }
 
 // guardTerminal runs the agent until ctx ends.
@@ -160,6 +161,8 @@ func (a *agent) assemble(first *policy.Policy) {
 	a.updater = a.newUpdater()
 	a.updater.Offer(first.Update)
 	a.checkup = a.newCheckup()
+	a.separator = a.newSeparator()
+	a.checkup.Judged = func() { ring(a.separator.poke) }
 }
 
 // settled passes on what a new policy says to others than the guard.
@@ -204,6 +207,7 @@ func (a *agent) run(ctx context.Context) error {
 	others.Go(func() { a.inventory.run(ctx) })
 	others.Go(func() { a.programs.Run(ctx) })
 	others.Go(func() { a.checkup.run(ctx) })
+	others.Go(func() { a.separator.run(ctx) })
 	others.Go(func() {
 		a.guard.status() // answered once the guard is at work
 		supervisor{a.getenv}.say("READY=1\nSTATUS=guarding")

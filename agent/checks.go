@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -41,6 +42,7 @@ type checkupOptions struct {
 	Notes   *checkNotes
 	Changed func(r policy.CheckResult, tell bool) // a result or its stage changed
 	Put     func([]wire.Item)                     // the sheet, whole; may be nil
+	Judged  func()                                // everything was judged anew; may be nil
 	Spread  time.Duration                         // the first looks come within it
 	Log     zerolog.Logger
 }
@@ -49,6 +51,8 @@ type checkupOptions struct {
 type checkup struct {
 	checkupOptions
 	kick     chan struct{}
+	did      chan struct{}                  // something was done about a failure
+	acts     atomic.Pointer[[]policy.Acted] // what stands of that
 	looks    chan looked
 	readings map[string][]policy.Reading
 	due      map[string]time.Time // of the next look
@@ -69,13 +73,19 @@ type looked struct {
 
 func newCheckup(o checkupOptions) *checkup {
 	return &checkup{
-		checkupOptions: o, kick: make(chan struct{}, 1), looks: make(chan looked, len(o.Look)),
+		checkupOptions: o, kick: make(chan struct{}, 1), did: make(chan struct{}, 1), looks: make(chan looked, len(o.Look)),
 		readings: map[string][]policy.Reading{}, due: map[string]time.Time{}, busy: map[string]time.Time{}, hung: map[string]bool{}, budgets: map[string]*budget{}, owed: map[string]bool{},
 	}
 }
 
 // again asks for a look at everything now: another policy came, or somebody says that it is repaired.
 func (c *checkup) again() { ring(c.kick) }
+
+// acted takes what was done about failures; they are judged with it.
+func (c *checkup) acted(list []policy.Acted) {
+	c.acts.Store(&list)
+	ring(c.did)
+}
 
 // results are the newest; anybody may ask.
 func (c *checkup) results() []policy.CheckResult {
@@ -103,6 +113,8 @@ func (c *checkup) run(ctx context.Context) {
 			c.due[policy.AreaNetwork] = time.Now()
 		case <-c.kick:
 			c.soon(0)
+		case <-c.did:
+			c.judge()
 		case <-alarm.C:
 			c.judge()
 		case <-ctx.Done():
@@ -190,6 +202,9 @@ func (c *checkup) rest() {
 		c.due[area] = time.Now().Add(judgeAt)
 	}
 	clear(c.readings)
+	if c.Judged != nil {
+		c.Judged()
+	}
 	if len(c.results()) > 0 {
 		c.Notes.keep(nil, nil)
 		c.publish(nil)
@@ -229,6 +244,9 @@ func (c *checkup) judge() {
 	for _, readings := range c.readings {
 		s.Readings = append(s.Readings, readings...)
 	}
+	if acts := c.acts.Load(); acts != nil {
+		s.Acts = *acts
+	}
 	var now []policy.CheckResult
 	for _, r := range policy.Judge(p, s, before, c.Now()) {
 		info, _ := policy.CheckOf(r.Check)
@@ -248,6 +266,9 @@ func (c *checkup) judge() {
 		c.publish(now)
 	} else if c.results() == nil {
 		c.publish(now)
+	}
+	if c.Judged != nil {
+		c.Judged()
 	}
 }
 

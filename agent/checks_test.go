@@ -332,8 +332,10 @@ func TestAReferenceIsKeptOnlyWhenItIsTheOneThatWasNamed(t *testing.T) {
 func TestTheStatusListsTheChecksThatFail(t *testing.T) {
 	a := local.Answer{Status: &wire.Status{}, Checks: []policy.CheckResult{
 		{Check: "settings.firewall", Result: policy.ResultFail, Value: "IPv4\x1b[2J"}, {Check: "network.wifi", Result: policy.ResultPass},
-		{Check: "settings.boot_password", Result: policy.ResultUnknown}}}
-	for lang, wants := range map[string][]string{"ja": {"不適合の検査", "ファイアウォール", "確認不可の検査: 1件"}, "en": {"Not compliant", "Firewall", "1 checks"}} {
+		{Check: "settings.boot_password", Result: policy.ResultUnknown},
+		{Check: "network.tether", Result: policy.ResultFail, Act: policy.Act{Adapter: "usb0\x1b", Outcome: policy.OutcomeBlocked}},
+		{Check: "network.modem", Result: policy.ResultFail, Act: policy.Act{Adapter: "wwan0", Outcome: policy.OutcomeBlockFailed}}}}
+	for lang, wants := range map[string][]string{"ja": {"を無効化しました", "wwan0 を無効化できませんでした", "不適合の検査", "ファイアウォール", "確認不可の検査: 1件"}, "en": {"was disabled", "wwan0 could not be disabled", "Not compliant", "Firewall", "1 checks"}} {
 		var out bytes.Buffer
 		showStatus(&out, wordsOf(lang), a)
 		for _, want := range wants {

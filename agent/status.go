@@ -88,7 +88,7 @@ func showChecks(w io.Writer, t statusWords, results []policy.CheckResult) {
 		case policy.ResultUnknown:
 			unknown++
 		case policy.ResultFail:
-			rows = append(rows, []string{"", cmp.Or(info.Name.In(t.lang), r.Check), oneLine(cmp.Or(r.Value, r.Code)), info.Todo.In(t.lang)})
+			rows = append(rows, []string{"", cmp.Or(info.Name.In(t.lang), r.Check), oneLine(cmp.Or(r.Value, r.Code)), t.did(r.Act) + info.Todo.In(t.lang)})
 		}
 	}
 	if len(rows) > 0 {
@@ -100,6 +100,17 @@ func showChecks(w io.Writer, t statusWords, results []policy.CheckResult) {
 		fmt.Fprintln(w)
 		fmt.Fprintf(w, t.checksUnknown+"\n", unknown)
 	}
+}
+
+// did says that an adapter was disabled because of a check, or could not be; what was only recorded is the console's to tell.
+func (t statusWords) did(a policy.Act) string {
+	switch a.Outcome {
+	case policy.OutcomeBlocked:
+		return fmt.Sprintf(t.adapterOff, oneLine(a.Adapter))
+	case policy.OutcomeBlockFailed:
+		return fmt.Sprintf(t.adapterStays, oneLine(a.Adapter))
+	}
+	return ""
 }
 
 func showDevices(w io.Writer, t statusWords, devices []wire.Attached) {

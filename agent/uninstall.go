@@ -53,7 +53,7 @@ func undo(ctx context.Context, s streams, c config, byPackage bool, by string) e
 	updates := endUpdates(ctx) // first: a watcher would start the agent again
 	stopped := removeService(ctx, byPackage)
 	gate := enforce.NewGate(enforceOptions(s))
-	err := errors.Join(updates, gate.Open(ctx), gate.Settle(ctx), letPrograms(), removeFiles(ctx))
+	err := errors.Join(updates, gate.Open(ctx), gate.Settle(ctx), letPrograms(), letAdapters(ctx, c), removeFiles(ctx))
 	if stopped == nil { // else the agent may have its journal open
 		farewell{config: c, root: "/", limit: farewellLimit, log: newLogger(s.err, false), out: s.out}.say(ctx, err, by)
 	}

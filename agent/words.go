@@ -22,6 +22,7 @@ type statusWords struct {
 	noticed, removed                                          string // of programs
 	software, programs, notLooked, uncontrolled               string
 	checksFail, checksUnknown                                 string
+	adapterOff, adapterStays                                  string
 	words                                                     map[string]string
 }
 
@@ -112,6 +113,7 @@ func englishWords() statusWords {
 		isItRunning: "is the service running? " + askService,
 		faults:      "version %s, faults: %s", noFault: "version %s, no faults",
 		checksFail: "Not compliant:", checksUnknown: "Cannot be confirmed: %d checks (--json shows them)",
+		adapterOff: "%s was disabled. ", adapterStays: "%s could not be disabled. ",
 		header:    []string{"DEVICE", "KIND", "NAME", "SERIAL", "RESULT", "RULE"},
 		connected: "last contact %s", never: "not reached yet", noConsole: "none is configured",
 		number: "Request number", seen: "Plugged in %s", gone: ", unplugged meanwhile", noCase: "Nothing that is plugged in or was started is forbidden here. There is no request number to tell.",
@@ -137,6 +139,7 @@ func japaneseWords() statusWords {
 		noAgent: "エージェントが答えません", isItRunning: "サービスが動いているか確かめてください: " + askService,
 		faults: "版 %s。異常: %s", noFault: "版 %s。異常はありません",
 		checksFail: "不適合の検査:", checksUnknown: "確認不可の検査: %d件(--json で表示します)",
+		adapterOff: "%s を無効化しました。", adapterStays: "%s を無効化できませんでした。",
 		header:    []string{"装置", "種類", "名称", "シリアル番号", "結果", "規則"},
 		connected: "最終通信日時 %s", never: "まだ通信していません", noConsole: "設定されていません", broken: "通信できません: ",
 		number: "要求番号", seen: "接続日時 %s", gone: "(取外し済み)", noCase: "この端末に、使用を禁止されている装置はつながっておらず、止めたソフトウェアもありません。お伝えいただく要求番号はありません。",
@@ -167,6 +170,7 @@ func japaneseWords() statusWords {
 			"fault program_rules": "Windows 自身のソフトウェアの規則(AppLocker など)が、ポリシーのとおりになっていません。見張りは続けています",
 			"fault crowd":         "装置が多すぎて、すべては表示できません",
 			"fault checks":        "端末診断の控えを保存できません。ディスクの空きを確かめてください",
+			"fault adapters":      "無効にしたネットワークアダプターを元に戻せません。端末を再起動すると戻ります",
 		},
 	}
 }

@@ -12,9 +12,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"sekisho/internal/wire"
@@ -35,6 +38,7 @@ type caller struct {
 	http      *http.Client
 	onTime    func(time.Time)
 	onVersion func(int) // protocol version of who answers
+	onWay     func(Way) // between which addresses it answered
 }
 
 // newCaller makes a client that knows no proxy, no other CA and no transparent decompression
@@ -48,7 +52,7 @@ func newCaller(base string, conf *tls.Config) *caller {
 		HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: 20 * time.Second},
 	}
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // a console does not send us elsewhere
-	return &caller{base: base, http: &http.Client{Transport: t, CheckRedirect: stay}, onTime: func(time.Time) {}, onVersion: func(int) {}}
+	return &caller{base: base, http: &http.Client{Transport: t, CheckRedirect: stay}, onTime: func(time.Time) {}, onVersion: func(int) {}, onWay: func(Way) {}}
 }
 
 func (c *caller) close() { c.http.CloseIdleConnections() }
@@ -87,12 +91,30 @@ func (c *caller) post(ctx context.Context, path string, v, out any) error {
 	return nil
 }
 
+// Way is between which addresses the console answered; neither is valid before it did.
+type Way struct{ Local, Remote netip.Addr }
+
+func wayOf(c net.Conn) Way { return Way{addressOf(c.LocalAddr()), addressOf(c.RemoteAddr())} }
+
+func addressOf(a net.Addr) netip.Addr {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return tcp.AddrPort().Addr().Unmap().WithZone("")
+}
+
 // do makes a call and hands the console's clock on.
 func (c *caller) do(req *http.Request) (*http.Response, error) {
 	req.Header.Set(wire.HeaderVersion, strconv.Itoa(wire.Version))
-	res, err := c.http.Do(req)
+	var way atomic.Pointer[Way]
+	trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { w := wayOf(i.Conn); way.Store(&w) }}
+	res, err := c.http.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 	if err != nil {
 		return nil, &unreached{explain(err)}
+	}
+	if w := way.Load(); w != nil {
+		c.onWay(*w)
 	}
 	if ms, err := strconv.ParseInt(res.Header.Get(wire.HeaderTime), 10, 64); err == nil && ms > 0 && ms < maxTime {
 		c.onTime(time.UnixMilli(ms))

@@ -57,6 +57,7 @@ type Options struct {
 type State struct {
 	Since   time.Time // connected since; zero when not
 	Contact time.Time // last answer
+	Way     Way       // of the last answer
 	Err     string    // why not, with what to do about it
 }
 
@@ -129,7 +130,7 @@ func (l *Link) connect(id Identity) error {
 	c := newCaller(l.base, &tls.Config{
 		MinVersion: tls.VersionTLS13, RootCAs: roots, Certificates: []tls.Certificate{pair}, Time: l.o.Now,
 	})
-	c.onTime, c.onVersion = l.o.OnTime, func(v int) { l.speaks.Store(int64(v)) }
+	c.onTime, c.onVersion, c.onWay = l.o.OnTime, func(v int) { l.speaks.Store(int64(v)) }, l.came
 	if old := l.caller.Swap(c); old != nil {
 		old.close()
 	}
@@ -159,6 +160,13 @@ func (l *Link) State() State {
 	slices.Sort(words)
 	s.Err = strings.Join(slices.Compact(words), "; ")
 	return s
+}
+
+// came notes by which way the console answered.
+func (l *Link) came(w Way) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state.Way = w
 }
 
 // reached notes that a loop had its answer, and calls the one that may be waiting for the network to come back.

@@ -443,6 +443,9 @@ func TestRecordsWaitWhileOfflineAndNewsShortensTheWait(t *testing.T) {
 	if len(c.records) != 100 {
 		t.Fatalf("%d records arrived", len(c.records))
 	}
+	if way := l.State().Way; !way.Local.IsLoopback() || !way.Remote.IsLoopback() {
+		t.Errorf("the console answered by %+v", way)
+	}
 }
 
 func TestARefusedBatchStaysInTheQueueAndIsSaid(t *testing.T) {

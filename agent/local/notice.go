@@ -26,6 +26,8 @@ type Failing struct {
 	Name  policy.Text `json:"name"`
 	Todo  policy.Text `json:"todo"`
 	Stage string      `json:"stage"`
+	// Adapter is the name of one that was disabled because of the check; Notice.Outcome says whether it really was.
+	Adapter string `json:"adapter,omitempty"`
 }
 
 // Words gives title and body in plain words. It says "stopped" only when that was verified, and repeats
@@ -45,6 +47,9 @@ func (n Notice) Words() (title, body string) {
 	}
 	if c := n.Check; c != nil {
 		said, what = w.failing(c.Stage, c.Todo.In(n.Language)), c.Name.In(n.Language)
+		if c.Adapter != "" {
+			said, what = w.adapter(n.Outcome), plain(c.Adapter)
+		}
 	}
 	lines := append([]string{strings.ReplaceAll(said.advice, "%", what)}, n.grounds(w)...)
 	return strings.ReplaceAll(said.title, "%", what), strings.Join(lines, "\n")
@@ -73,6 +78,7 @@ type words struct {
 	basis, contact, request, requestHint string
 	open, close                          string // quotation marks
 	warning, violation                   string // titles about a check that fails
+	adapters                             map[policy.Outcome]form
 }
 
 type form struct{ title, advice string }
@@ -83,6 +89,15 @@ func (w words) failing(stage, todo string) form {
 		return form{w.violation, todo}
 	}
 	return form{w.warning, todo}
+}
+
+// adapter is what is said of one that was disabled; % is its name. What was not seen to be disabled is not called so.
+func (w words) adapter(o policy.Outcome) form {
+	said, ok := w.adapters[o]
+	if !ok {
+		said = w.adapters[policy.OutcomeDetected]
+	}
+	return said
 }
 
 func (w words) quote(s string) string {
@@ -149,6 +164,14 @@ var japanese = words{
 	basis: "根拠: ", contact: "連絡先: ", request: "要求番号: ", requestHint: "(連絡の際にお伝えください)",
 	open: "「", close: "」",
 	warning: "端末診断で不適合: %", violation: "端末診断で不適合(期限切れ): %",
+	adapters: map[policy.Outcome]form{
+		policy.OutcomeBlocked: {"別のネットワークを遮断しました: %",
+			"業務用のLANと同時に別のネットワークにつながったため、「%」を無効にしました。業務用のLANはそのまま使えます。つないだものを取り外してください。取り外すと元に戻ります。"},
+		policy.OutcomeBlockFailed: {"別のネットワークを遮断できませんでした: %",
+			"業務用のLANと同時に別のネットワークにつながっています。「%」への接続をただちに外して、下記へ連絡してください。"},
+		policy.OutcomeDetected: {"別のネットワークにつながっています: %",
+			"遮断していませんが、記録しました。「%」への接続を外してください。"},
+	},
 }
 
 var english = words{
@@ -189,6 +212,13 @@ var english = words{
 	basis: "Basis: ", contact: "Contact: ", request: "Request number: ", requestHint: " (please tell it when you call)",
 	open: " “", close: "”",
 	warning: "This terminal is not compliant: %", violation: "This terminal is not compliant, and overdue: %",
+	adapters: map[policy.Outcome]form{
+		policy.OutcomeBlocked: {"Another network was cut off: %",
+			"This terminal was connected to another network beside the office's, so “%” was disabled. The office's network goes on to work. Please unplug what was connected; after that it works again."},
+		policy.OutcomeBlockFailed: {"Another network could not be cut off: %",
+			"This terminal is connected to another network beside the office's. Disconnect “%” now and call the contact below."},
+		policy.OutcomeDetected: {"Connected to another network: %", "It was not cut off, but recorded. Please disconnect “%”."},
+	},
 }
 
 // programForms are what is said of programs.

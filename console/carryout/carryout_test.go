@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -261,6 +262,32 @@ func TestChecksGoToAgentsThatCanReadThemWithTheWaiversThatConcernThem(t *testing
 		t.Errorf("references %+v, last probe %+v", p.Health.References, p.Health.Probes[len(p.Health.Probes)-1])
 	}
 	if len(health.References) != 0 || len(health.Waivers) != 3 || len(health.Waivers[0].Terminals) != 2 {
+		t.Error("the group's own policy was changed")
+	}
+}
+
+// TestAnAgentOfTheVersionBeforeReportsWhereANewerOneDisables: its document holds the word for it neither as a field nor in its schema.
+func TestAnAgentOfTheVersionBeforeReportsWhereANewerOneDisables(t *testing.T) {
+	health := policy.DefaultHealth()
+	d := &desk{policy: store.TerminalPolicy{
+		RevisedAt: now, Terminal: store.Terminal{ID: "t1", Group: "default", GroupName: "既定", Revision: 42},
+		Policy: store.GroupPolicy{Control: policy.DefaultControl(policy.ModeEnforce), Health: health},
+	}}
+	o := office(t, d)
+	without := composed(t, o, wire.Version)
+	if !bytes.Contains(without, []byte(`"schema":4`)) {
+		t.Errorf("a document without the word has a newer schema\n%.200s", without)
+	}
+	at := slices.IndexFunc(health.Checks, func(c policy.Check) bool { return c.ID == "network.tether" })
+	health.Checks[at].Separate = policy.SeparateDisable
+	if old := composed(t, o, wire.VersionHealth); !bytes.Equal(old, without) {
+		t.Errorf("an agent of the version before would refuse\n%s", old)
+	}
+	p, err := policy.Parse(composed(t, o, wire.VersionSeparate))
+	if err != nil || p.Schema != policy.SchemaSeparate || p.Health.Checks[at].Separate != policy.SeparateDisable {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if health.Checks[at].Separate != policy.SeparateDisable {
 		t.Error("the group's own policy was changed")
 	}
 }

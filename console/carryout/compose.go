@@ -46,7 +46,7 @@ func (o *Office) Document(ctx context.Context, terminal string, version int) (pa
 		control(&p, from.Policy.Software, from.Grants)
 	}
 	if version >= wire.VersionHealth {
-		checks(&p, from.Policy.Health, from.References)
+		checks(&p, from.Policy.Health, from.References, version >= wire.VersionSeparate)
 	}
 	if problems := p.Validate(); len(problems) > 0 {
 		return nil, 0, fmt.Errorf("cannot compose policy of terminal %s: %s: %s", terminal, problems[0].Path, problems[0].Text.EN)
@@ -86,8 +86,9 @@ func control(p *policy.Policy, s *policy.Software, grants []store.Grant) {
 }
 
 // checks writes the control of health into the document, with the clauses that its checks stand on and the waivers that
-// concern this terminal, and with what results are held against. The schema grows only with it.
-func checks(p *policy.Policy, h *policy.Health, references []policy.Reference) {
+// concern this terminal, and with what results are held against. The schema grows only with it, and once more with a check that has
+// adapters disabled.
+func checks(p *policy.Policy, h *policy.Health, references []policy.Reference, separate bool) {
 	if h == nil {
 		return
 	}
@@ -102,6 +103,25 @@ func checks(p *policy.Policy, h *policy.Health, references []policy.Reference) {
 	}
 	p.Schema, p.Health, p.Clauses = policy.SchemaHealth, &own, maps.Clone(p.Clauses)
 	maps.Copy(p.Clauses, policy.HealthClauses())
+	if separates(h) {
+		parting(p, separate)
+	}
+}
+
+func separates(h *policy.Health) bool {
+	return slices.ContainsFunc(h.Checks, func(c policy.Check) bool { return c.Separate != "" })
+}
+
+// parting leaves in the document which checks have adapters disabled, where the agent can read that; an older one reports, as before.
+func parting(p *policy.Policy, known bool) {
+	if known {
+		p.Schema = policy.SchemaSeparate
+		return
+	}
+	p.Health.Checks = slices.Clone(p.Health.Checks)
+	for i := range p.Health.Checks {
+		p.Health.Checks[i].Separate = ""
+	}
 }
 
 // Seal signs a document and gives it as it crosses the wire.

@@ -60,12 +60,26 @@ func judgeCheck(f *checkFacts) (severity string, violation bool) {
 	return severeNotice, false
 }
 
+// judgeAct is for what was done about a failure, which is a violation of its own record: only an adapter that could not be disabled, or not
+// be given back, needs a person beside that.
+func judgeAct(f facts) (severity string, violation bool) {
+	switch f.Outcome {
+	case policy.OutcomeBlockFailed:
+		return severeAlarm, true
+	case policy.OutcomeAllowFailed:
+		return severeWarn, true
+	case policy.OutcomeBlocked, policy.OutcomeDetected, policy.OutcomeAudit:
+		return severeNotice, false
+	}
+	return severeInfo, false
+}
+
 // conditions looks at records of checks before they are kept: what is open already is no second violation.
 func (s *groupTx) conditions(terminal string, fresh []row) error {
 	open := map[string]bool{}
 	for i := range fresh {
 		r := &fresh[i]
-		if r.kind != wire.RecordCheck {
+		if r.kind != wire.RecordCheck || r.acted {
 			continue
 		}
 		if r.ends != "" {

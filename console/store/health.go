@@ -71,9 +71,10 @@ func readChecked(s scanner) (c Checked, err error) {
 	}
 	c.Check, c.Result = clean(item), policy.Result(result)
 	c.Since, c.AsOf = bounded(c.Since), bounded(c.AsOf)
-	for _, field := range []*string{&c.Code, &c.Value, &c.Want, &c.Source, &c.Product, &c.Against, &c.Stage, &c.Waiver, &c.Fault} {
+	for _, field := range []*string{&c.Code, &c.Value, &c.Want, &c.Source, &c.Product, &c.Against, &c.Stage, &c.Waiver, &c.Fault, &c.Act.Adapter, &c.Act.Code} {
 		*field = cleanTo(*field, 1024)
 	}
+	c.Act.Outcome = policy.Outcome(cleanTo(string(c.Act.Outcome), 64))
 	c.ChangedAt, c.Old = moment(changed), turn != now
 	return c, nil
 }

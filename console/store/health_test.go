@@ -274,3 +274,38 @@ func TestADatabaseBeforeHealthKeepsItsRecords(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestWhatWasDoneAboutAConditionIsNoSecondOne: only an adapter that could not be disabled is a line of its own, and it closes with the rest.
+func TestWhatWasDoneAboutAConditionIsNoSecondOne(t *testing.T) {
+	db := open(t)
+	enrol(t, db, "t1")
+	j := &journalOf{outbox: "outbox-1"}
+	send := func(records ...wire.Record) {
+		t.Helper()
+		_, err := db.AddEvents(t.Context(), "t1", j.batch(t, records...), noon)
+		must(t, err)
+	}
+	acted := func(code string, o policy.Outcome) wire.Record {
+		r := check(policy.ResultFail, policy.StageViolation, "")
+		r.Check.Check, r.Code, r.Outcome = "network.tether", code, o
+		return r
+	}
+	failed := acted("", "")
+	send(failed, acted(wire.CodeAdapterOff, policy.OutcomeBlocked), failed)
+	if open := violationsOf(t, db, "unclosed"); len(open) != 1 || open[0].Severity != severeAlarm {
+		t.Fatalf("%+v", open)
+	}
+	send(acted(wire.CodeAdapterOff, policy.OutcomeBlockFailed), acted(wire.CodeAdapterOff, policy.OutcomeAudit), acted(wire.CodeAdapterOn, policy.OutcomeAllowed))
+	open := violationsOf(t, db, "unclosed")
+	if len(open) != 2 || open[0].Record.Outcome != policy.OutcomeBlockFailed || open[0].Severity != severeAlarm {
+		t.Fatalf("%+v", open)
+	}
+	if list, err := db.Events(t.Context(), EventFilter{Outcome: string(policy.OutcomeBlocked)}); err != nil || len(list) != 1 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	failed.Check.Result, failed.Check.Stage = policy.ResultPass, ""
+	send(failed)
+	if open := violationsOf(t, db, "unclosed"); len(open) != 0 {
+		t.Errorf("%+v", open)
+	}
+}

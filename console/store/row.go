@@ -41,6 +41,7 @@ type row struct {
 	mark      string
 	request   string
 	body      string
+	acted     bool   // it tells what was done about a check, not what the check came to
 	ends      string // why the condition that the record is about is over; "" while it is not
 }
 
@@ -169,6 +170,9 @@ func (r *row) describe(f facts) {
 	}
 	if f.Kind == wire.RecordCheck && f.Check != nil {
 		r.describeCheck(f.Check)
+		if f.Outcome != "" { // something was done about it: that is what this record tells
+			r.acted, r.outcome = true, clean(string(f.Outcome))
+		}
 		return
 	}
 	if f.Event == nil {
@@ -219,6 +223,8 @@ func judge(f facts) (severity string, violation bool) {
 		return severeWarn, true
 	case f.Kind == wire.RecordGap, f.Kind == wire.RecordClock:
 		return severeAlarm, true
+	case f.Kind == wire.RecordCheck && f.Check != nil && f.Outcome != "":
+		return judgeAct(f)
 	case f.Outcome == policy.OutcomeBlockFailed:
 		return severeAlarm, true
 	case f.Outcome == policy.OutcomePending, f.Event != nil && f.Event.What == policy.EventDetach,

@@ -108,6 +108,9 @@ func (p *pages) title(rec wire.Record) string {
 	if rec.Kind == wire.RecordProgram && rec.Software != nil {
 		return p.programTitle(rec)
 	}
+	if rec.Check != nil && rec.Outcome != "" {
+		return p.adapterTitle(rec)
+	}
 	if rec.Check != nil {
 		return p.checkTitle(rec.Check)
 	}
@@ -148,6 +151,9 @@ func (p *pages) otherTitle(rec wire.Record) string {
 func (p *pages) detail(rec wire.Record) string {
 	if rec.Kind == wire.RecordProgram && rec.Software != nil {
 		return p.programDetail(rec)
+	}
+	if rec.Check != nil && rec.Outcome != "" {
+		return p.adapterDetail(rec)
 	}
 	if rec.Check != nil {
 		return p.checkDetail(rec.Check)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -24,6 +25,8 @@ type healthPolicyPage struct {
 	Checked  bool              `json:"checked"`
 	Changes  []change          `json:"changes"`
 	Affected []string          `json:"affected"`
+	Parting  []string          `json:"parting,omitempty"` // terminals on which an adapter would be disabled as they stand now
+	Idle     []string          `json:"idle,omitempty"`    // checks that ask for it and whose mode only records or warns
 	Newer    int64             `json:"newer,omitempty"`
 	NewerBy  string            `json:"newer_by,omitempty"`
 	Areas    []healthArea      `json:"-"`
@@ -59,6 +62,9 @@ func (healthPolicyPage) Units(s policy.Span) []string {
 	return []string{policy.UnitHours, policy.UnitDays, policy.UnitWorkingDays}
 }
 
+// Separable says whether a check can have the adapter of another network disabled.
+func (healthPolicyPage) Separable(check string) bool { return policy.Separable(check) }
+
 // formOfHealth writes a control into fields; what is not said is left empty.
 func formOfHealth(h *policy.Health) map[string]string {
 	f := map[string]string{"mode": string(h.Mode), "cal.name": h.Calendar.Name, "cal.closed": strings.Join(h.Calendar.Closed, "\n")}
@@ -77,6 +83,9 @@ func formOfHealth(h *policy.Health) map[string]string {
 			f["on."+info.ID] = "1"
 		}
 		f["mode."+info.ID], f["allowed."+info.ID] = string(c.Mode), strings.Join(c.Allowed, "\n")
+		if policy.Separable(info.ID) {
+			f["separate."+info.ID] = cmp.Or(c.Separate, policy.SeparateReport)
+		}
 		for name, usual := range limits {
 			if s, ok := c.Limits[name]; ok {
 				usual = s
@@ -151,6 +160,10 @@ func (f *healthForm) check(info policy.CheckInfo, have policy.Health) policy.Che
 	g := policy.Grace{Warning: f.span("grace." + info.ID + ".warning"), Violation: f.span("grace." + info.ID + ".violation")}
 	if g.Warning != graceSpan(info.Grace.Warning) || g.Violation != graceSpan(info.Grace.Violation) {
 		c.Grace = &g
+	}
+	// what only reports is not written: an agent of the version before reads such a policy too
+	if c.Separate = ""; policy.Separable(info.ID) && f.get("separate."+info.ID) != policy.SeparateReport {
+		c.Separate = f.get("separate." + info.ID)
 	}
 	if info.Lists {
 		for line := range strings.SplitSeq(f.v.Get("allowed."+info.ID), "\n") {
@@ -288,6 +301,12 @@ func (s *server) previewHealth(r *request, body healthPolicyPage, have, want sto
 	}
 	p := s.pages[r.lang]
 	body.Checked, body.Changes = true, p.healthChanges(have.Health, want.Health)
+	body.Idle = p.asksInVain(want.Health)
+	fleet, err := s.DB.HealthFleet(r.Context(), body.Group.ID)
+	if err != nil {
+		return err
+	}
+	body.Parting = parting(want.Health, fleet)
 	code := http.StatusOK
 	if want.Reason == "" {
 		body.refuse("reason", p.words.say("edit.reason_missing"))
@@ -296,6 +315,31 @@ func (s *server) previewHealth(r *request, body healthPolicyPage, have, want sto
 		code = http.StatusUnprocessableEntity
 	}
 	return s.showHealthPolicy(r, body, have, code)
+}
+
+// asksInVain names the checks that are to have adapters disabled and whose mode does not act.
+func (p *pages) asksInVain(h *policy.Health) []string {
+	var names []string
+	for i := range h.Checks {
+		if c := &h.Checks[i]; !c.Off && c.Separates() && h.ModeOf(c) != policy.ModeEnforce {
+			names = append(names, p.checkName(c.ID))
+		}
+	}
+	return names
+}
+
+// parting names the terminals on which an adapter would be disabled, by what they said last.
+func parting(h *policy.Health, fleet []store.HealthRow) []string {
+	var names []string
+	for i := range fleet {
+		if slices.ContainsFunc(h.Checks, func(c policy.Check) bool {
+			cell, ok := fleet[i].Cell(c.ID)
+			return ok && !c.Off && c.Separates() && h.ModeOf(&c) == policy.ModeEnforce && cell.Result == policy.ResultFail && cell.Waiver == ""
+		}) {
+			names = append(names, fleet[i].Name)
+		}
+	}
+	return names
 }
 
 // validate asks the policy itself; its paths become the names of the form's fields.
@@ -331,7 +375,7 @@ func (b *healthPolicyPage) refuse(field, text string) {
 	b.Order = append(b.Order, field)
 }
 
-var checkPath = regexp.MustCompile(`^checks\[(\d+)\]\.(limits\[(\w+)\]|grace\.(\w+)|mode|allowed)`)
+var checkPath = regexp.MustCompile(`^checks\[(\d+)\]\.(limits\[(\w+)\]|grace\.(\w+)|mode|allowed|separate)`)
 
 // healthField turns health.checks[2].limits[behind].count into limit.antivirus.patterns.behind.count.
 func healthField(path string, h *policy.Health) string {
@@ -410,6 +454,9 @@ func (p *pages) checkWords(info policy.CheckInfo, f map[string]string) string {
 	}
 	if m := f["mode."+info.ID]; m != "" {
 		parts = append(parts, p.words.word("health.mode", m))
+	}
+	if f["separate."+info.ID] == policy.SeparateDisable {
+		parts = append(parts, p.words.say("separate.diff."+cmp.Or(f["mode."+info.ID], f["mode"])))
 	}
 	if a := f["allowed."+info.ID]; a != "" {
 		parts = append(parts, p.words.say("health.edit.allowed")+": "+strings.ReplaceAll(a, "\n", p.words.say("list.comma")))

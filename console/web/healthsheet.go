@@ -39,6 +39,7 @@ type sheetLine struct {
 	Reading string        `json:"reading,omitempty"` // Value in people's words
 	Wanted  string        `json:"wanted,omitempty"`
 	Todo    string        `json:"todo,omitempty"`
+	Did     string        `json:"did,omitempty"` // what the agent did about it
 	Clause  policy.Text   `json:"clause"`
 	Old     bool          `json:"old"`
 	Off     bool          `json:"off"`
@@ -115,7 +116,7 @@ func (b *checkSheet) put(p *pages, area string, line sheetLine) {
 func (p *pages) sheetLine(c store.Checked, h *policy.Health, now time.Time) sheetLine {
 	line := sheetLine{CheckResult: c.CheckResult, Shown: policy.Result(resultWord(c.Result)), Why: p.why(c.Code), Reading: p.reading(c.Value), Wanted: p.wanted(c.Want), Old: c.Old}
 	if line.Shown == policy.ResultFail {
-		line.Todo, line.Next = p.todo(c.Check), p.nextStage(c.CheckResult, h)
+		line.Todo, line.Did, line.Next = p.todo(c.Check), p.did(c.Act), p.nextStage(c.CheckResult, h)
 	}
 	return line
 }

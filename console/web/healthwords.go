@@ -132,7 +132,10 @@ func (p *pages) closedReason(reason string) string {
 // describeCheck fills what a record of a check has in place of a device.
 func (p *pages) describeCheck(v *eventView, rec wire.Record) {
 	c := rec.Check
-	v.Kind, v.Serial, v.Outcome = wire.RecordCheck, c.Check, policy.Outcome(store.OutcomeCheck+resultWord(c.Result))
+	v.Kind, v.Serial = wire.RecordCheck, c.Check
+	if rec.Outcome == "" {
+		v.Outcome = policy.Outcome(store.OutcomeCheck + resultWord(c.Result))
+	}
 	if info, ok := policy.CheckOf(c.Check); ok {
 		v.Rule, v.Clause = info.Name.In(p.cal.lang), p.clause(info.Clause).Title.In(p.cal.lang)
 	}

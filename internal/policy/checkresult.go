@@ -28,6 +28,7 @@ type CheckResult struct {
 	Stage   string    `json:"stage,omitempty"`   // of a failure: notice, warning, violation
 	Waiver  string    `json:"waiver,omitempty"`  // id of the waiver that covers it
 	Fault   string    `json:"fault,omitempty"`   // what could not be read, in English, for the raw facts
+	Act     Act       `json:"act,omitzero"`      // what was done about the failure
 }
 
 // Stages of a check that fails, by how long it has.

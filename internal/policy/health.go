@@ -27,6 +27,8 @@ type Check struct {
 	Clause  string          `json:"clause,omitempty"`  // key of Policy.Clauses
 	Group   []string        `json:"group,omitempty"`   // terminal groups; none is all
 	OS      []string        `json:"os,omitempty"`      // linux, windows; none is all that the check knows
+	// Separate says what happens to the adapter of another network while the check fails: Separate… constants.
+	Separate string `json:"separate,omitempty"`
 }
 
 // Grace is how long a failure stays a notice, and when it becomes a violation; both count from its beginning.

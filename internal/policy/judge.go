@@ -21,6 +21,9 @@ func Judge(p *Policy, s *Survey, before []CheckResult, now time.Time) []CheckRes
 	if p == nil || p.Health == nil || s == nil {
 		return nil
 	}
+	whole := *s
+	whole.Readings = withHeld(s.Readings, s.Acts)
+	s = &whole
 	var out []CheckResult
 	for i := range p.Health.Checks {
 		c := &p.Health.Checks[i]
@@ -38,7 +41,11 @@ func judgeOne(p *Policy, c *Check, s *Survey, before *CheckResult, now time.Time
 		return settle(p, c, CheckInfo{}, verdict{code: CodeUnread, fault: "cannot judge: this agent does not know the check"}, before, now)
 	}
 	j := &judging{policy: p, health: p.Health, check: c, info: &info, survey: s, now: now}
-	return settle(p, c, info, j.tempered(info.judge(j), before), before, now)
+	r := settle(p, c, info, j.tempered(info.judge(j), before), before, now)
+	if r.Result == ResultFail {
+		r.Act = actOn(s.Acts, c.ID)
+	}
+	return r
 }
 
 // tempered holds back a failure by age on a terminal that has only just come back.

@@ -11,7 +11,8 @@ import "time"
 //	2  update; a document without one is still written as 1, byte for byte
 //	3  software; a document without it is still written as 2 or 1
 //	4  health; a document without it is still written as 3, 2 or 1
-const Schema = 4
+//	5  separate in a check of health; a document without it is still written as 4, 3, 2 or 1
+const Schema = 5
 
 // The schemas from which on a document may hold what it says.
 const (
@@ -19,6 +20,7 @@ const (
 	SchemaUpdate   = 2
 	SchemaSoftware = 3
 	SchemaHealth   = 4
+	SchemaSeparate = 5
 )
 
 // Mode says how far a control goes on a terminal.

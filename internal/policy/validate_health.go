@@ -41,14 +41,14 @@ func (c *check) health(p *Policy) {
 	c.need(p.Schema >= SchemaHealth, "health", "この書式では端末診断を制御できません", "this schema does not control checks")
 	c.need(slices.Contains(modes, h.Mode), "health.mode", "動作は audit、warn、enforce のどれかにしてください", "the mode must be audit, warn or enforce")
 	c.span("health.settle", h.Settle, UnitMinutes, UnitHours, UnitDays)
-	c.healthChecks(h, p.Clauses)
+	c.healthChecks(h, p)
 	c.probes(h.Probes)
 	c.waivers(h.Waivers)
 	c.calendar(h.Calendar)
 	c.references(h)
 }
 
-func (c *check) healthChecks(h *Health, clauses map[string]Clause) {
+func (c *check) healthChecks(h *Health, p *Policy) {
 	seen := map[string]bool{}
 	if len(h.Checks) > maxList {
 		c.say("health.checks", fmt.Sprintf("検査は%d件までです", maxList), fmt.Sprintf("no more than %d checks", maxList))
@@ -61,7 +61,8 @@ func (c *check) healthChecks(h *Health, clauses map[string]Clause) {
 		c.need(!seen[k.ID], at+".id", "同じ検査が二つあります", "this check is there twice")
 		seen[k.ID] = true
 		c.healthCheck(at, k, info)
-		if _, ok := clauses[k.Clause]; k.Clause != "" && !ok {
+		c.separate(at+".separate", k, p)
+		if _, ok := p.Clauses[k.Clause]; k.Clause != "" && !ok {
 			c.say(at+".clause", "条項一覧にない条項です", "this clause is not in the catalogue")
 		}
 	}
@@ -83,6 +84,16 @@ func (c *check) healthCheck(at string, k *Check, info CheckInfo) {
 		c.span(at+".grace.violation", k.Grace.Violation, UnitMinutes, UnitHours, UnitDays, UnitWorkingDays)
 		c.need(k.Grace.Warning.Length() <= k.Grace.Violation.Length(), at+".grace.violation", "警告より後にしてください", "it must not come before the warning")
 	}
+}
+
+// separate: whoever wants an adapter disabled must say so of a check that is about adapters, in a document that agents read it in.
+func (c *check) separate(at string, k *Check, p *Policy) {
+	if k.Separate == "" {
+		return
+	}
+	c.need(p.Schema >= SchemaSeparate, at, "この書式では別のアダプターの無効化を指定できません", "this schema cannot have adapters disabled")
+	c.need(k.Separate == SeparateReport || k.Separate == SeparateDisable, at, "report か disable にしてください", "it must be report or disable")
+	c.need(Separable(k.ID), at, "この検査ではアダプターを無効にできません", "this check cannot have an adapter disabled")
 }
 
 // limit takes another unit only of the same nature: days may become working days, never characters.

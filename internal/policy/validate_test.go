@@ -222,7 +222,7 @@ func TestParseRefusesWithAReason(t *testing.T) {
 		"a list":                {"[]", "cannot read policy"},
 		"half a document":       {text[:len(text)/2], "cannot read policy"},
 		"two documents":         {text + text, "cannot read policy"},
-		"an unknown field":      {strings.Replace(text, `"schema":4`, `"schema":4,"fancy":true`, 1), `unknown field "fancy"`},
+		"an unknown field":      {strings.Replace(text, `"schema":`, `"fancy":true,"schema":`, 1), `unknown field "fancy"`},
 		"an unknown condition":  {strings.Replace(text, `"composite":true`, `"composite":true,"moon":"full"`, 1), `unknown field "moon"`},
 		"no rules":              {`{"schema":1,"removable_media":{"mode":"audit","rules":[]}}`, "there are no rules"},
 		"a number as a name":    {`{"schema":1,"group":7}`, "cannot read policy"},

@@ -8,6 +8,7 @@ type Survey struct {
 	Up       time.Duration // how long the machine has been on
 	Doubt    bool          // its time cannot be trusted: nothing is judged by a date
 	Readings []Reading
+	Acts     []Acted // what was done about failures, and still stands
 }
 
 // verdict is what a check came to; the zero verdict is unknown.

@@ -17,13 +17,15 @@ import (
 //	2  blob, update in the policy document and in the status; who asks as 1 gets documents of schema 1
 //	3  sheets, records of programs, software in the policy document
 //	4  health in the policy document, records of checks
-const Version = 4
+//	5  separate in a check of health, what was done about a check
+const Version = 5
 
 // The first versions whose agents read a policy document with something in it.
 const (
 	VersionUpdate   = 2 // an update
 	VersionSoftware = 3 // software
 	VersionHealth   = 4 // health
+	VersionSeparate = 5 // a check that has the other adapter disabled
 )
 
 // Bounds that both sides keep to. A message beyond them is refused whole.
@@ -118,6 +120,12 @@ const WantJournal = "journal"
 // CodeAgain in Record.Code of a device says that a violation of this visit is on record already: the device stayed
 // plugged in and was judged anew, after another policy or a permission that ended.
 const CodeAgain = "again"
+
+// Codes of records of a check that say what was done with the adapter of another network; Outcome says whether it was seen to be so.
+const (
+	CodeAdapterOff = "adapter_off" // it was to be disabled
+	CodeAdapterOn  = "adapter_on"  // it was given back; Note says why
+)
 
 // Kinds of records.
 const (
@@ -239,6 +247,7 @@ const (
 	FaultRules     = "program_rules" // the system's own rules about programs (AppLocker, Windows Installer) do not stand as the policy wants
 	FaultStatus    = "status"        // said by the console: the status was too long to be kept whole
 	FaultChecks    = "checks"        // what is known of checks cannot be noted
+	FaultAdapters  = "adapters"      // an adapter that was disabled cannot be given back, or not be noted
 )
 
 // Attached is a device that is plugged in now and what was judged.

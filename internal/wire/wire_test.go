@@ -130,7 +130,7 @@ func TestABodyThatJSONMarshalDidNotMakeIsRewrittenOnTheWay(t *testing.T) {
 
 func TestAStatusReportAloneStaysSmall(t *testing.T) {
 	message, err := json.Marshal(EventsRequest{Version: Version, Outbox: "o"})
-	if want := `{"version":4,"outbox":"o"}`; err != nil || string(message) != want {
+	if want := `{"version":5,"outbox":"o"}`; err != nil || string(message) != want {
 		t.Errorf("%s, not %s (%v)", message, want, err)
 	}
 }

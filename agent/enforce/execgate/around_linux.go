@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -110,7 +111,8 @@ func watchDatabase(ctx context.Context, root string) <-chan struct{} {
 	if err != nil {
 		return pulse
 	}
-	_, err = unix.InotifyAddWatch(fd, filepath.Join(root, "/var/lib/dpkg"), unix.IN_MOVED_TO|unix.IN_CLOSE_WRITE|unix.IN_ONLYDIR)
+	folder, changes, calm := databaseOf(root)
+	_, err = unix.InotifyAddWatch(fd, filepath.Join(root, folder), unix.IN_MOVED_TO|unix.IN_CLOSE_WRITE|unix.IN_ONLYDIR)
 	if err != nil {
 		unix.Close(fd)
 		return pulse
@@ -125,20 +127,37 @@ func watchDatabase(ctx context.Context, root string) <-chan struct{} {
 			if err != nil {
 				return
 			}
-			if !names(b[:n], "status") {
+			if !slices.ContainsFunc(changes, func(name string) bool { return names(b[:n], name) }) {
 				continue
 			}
 			if quiet == nil {
-				quiet = time.AfterFunc(settled, func() { ring(pulse) })
+				quiet = time.AfterFunc(calm, func() { ring(pulse) })
 			} else {
-				quiet.Reset(settled)
+				quiet.Reset(calm)
 			}
 		}
 	}()
 	return pulse
 }
 
-const settled = 300 * time.Millisecond
+// settled is after what calm a database is read again; rpm's takes seconds to read.
+const (
+	settled    = 300 * time.Millisecond
+	settledRpm = 2 * time.Second
+)
+
+// databaseOf says where the package database is, which of its files change, and after what calm it is read.
+func databaseOf(root string) (folder string, changes []string, calm time.Duration) {
+	if dir := rpmFolder(root); dir != "" && !isFolder(filepath.Join(root, dpkgInfo)) {
+		return dir, []string{"rpmdb.sqlite", "rpmdb.sqlite-wal", "Packages.db", "Packages", ".rpm.lock"}, settledRpm
+	}
+	return "/var/lib/dpkg", []string{"status"}, settled
+}
+
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}
 
 // names says whether one of the events is about that name (inotify(7)).
 func names(b []byte, name string) bool {
@@ -274,7 +293,7 @@ func (t *trouble) set(g *Gate, about string, err error) {
 		t.known[about] = err
 	}
 	text := ""
-	for _, subject := range []string{"kernel", "mount", "packages", "stall", "judge", "lost"} {
+	for _, subject := range []string{"kernel", "mount", "packages", "stall", "judge", "lost", "looks"} {
 		if e := t.known[subject]; e != nil && text == "" {
 			text = e.Error()
 		}

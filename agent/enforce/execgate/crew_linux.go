@@ -96,7 +96,7 @@ func (c *crew) serve(q question) bool {
 func (c *crew) judge(ctx context.Context, q question) (v verdict) {
 	defer func() {
 		if r := recover(); r != nil {
-			v = verdict{deny: c.g.stall.Load()}
+			v = verdict{deny: c.g.stallDenies()}
 			c.g.Log.Error().Interface("err", r).Bytes("stack", debug.Stack()).Msg("cannot judge a program")
 			c.g.trouble.set(c.g, "judge", fmt.Errorf("cannot judge a program: %v", r))
 		}
@@ -106,7 +106,7 @@ func (c *crew) judge(ctx context.Context, q question) (v verdict) {
 
 // stalled gives the policy's answer in the place of a worker that does not come back.
 func (c *crew) stalled(q question) {
-	deny := c.g.stall.Load()
+	deny := c.g.stallDenies()
 	_ = c.k.answer(q.fd, !deny)
 	c.g.stalled(q, deny)
 	if c.lost.Add(1) > mostLost {

@@ -15,7 +15,7 @@ import (
 
 // Without knowing what is installed nothing is stopped: it would be everything.
 var (
-	errNoDatabase = errors.New("cannot judge programs: this system has no package database that this agent reads (dpkg's)")
+	errNoDatabase = errors.New("cannot judge programs: this system has no package database that this agent reads (dpkg's, rpm's)")
 	errDamaged    = errors.New("cannot judge programs: the package database does not name dpkg itself, it is damaged or being written")
 )
 

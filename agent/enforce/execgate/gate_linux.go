@@ -174,8 +174,9 @@ func (g *Gate) renew(k *kernel) error {
 	}
 	if err == nil {
 		var x *index
-		if x, err = readDpkg(g.Root, programs, len(g.index().entries)); err == nil {
+		if x, err = g.read(programs); err == nil {
 			g.trusted.Store(x)
+			g.onlyLooks(x)
 		}
 	}
 	if errors.Is(err, ErrNotYet) {
@@ -189,6 +190,24 @@ func (g *Gate) renew(k *kernel) error {
 	g.programs.Store(&names)
 	g.forget(k)
 	return err
+}
+
+// read makes an index of the package database that this system has.
+func (g *Gate) read(programs []policy.Program) (*index, error) {
+	room := len(g.index().entries)
+	x, err := readDpkg(g.Root, programs, room)
+	if errors.Is(err, errNoDatabase) {
+		return readRpm(g.Root, programs, room, listRpm(g.Root))
+	}
+	return x, err
+}
+
+func (g *Gate) onlyLooks(x *index) {
+	if x.looks {
+		g.trouble.set(g, "looks", errOnlyLooks)
+		return
+	}
+	g.trouble.set(g, "looks", nil)
 }
 
 // forget takes back what the kernel was told to trust.

@@ -17,6 +17,7 @@ type index struct {
 	entries  []uint64 // hash<<16 | number, sorted
 	packages *roll.Roll
 	byName   []uint16 // numbers of packages, sorted by name and architecture
+	looks    bool     // nothing may be stopped by it
 }
 
 const (

@@ -116,7 +116,7 @@ func (c *asked) packaged() (found *policy.Program, d policy.Decision, ok bool) {
 		return nil, d, false
 	}
 	for i := range owners {
-		if found, d = &owners[i], c.Decide(owners[i]); !denies(d) {
+		if found, d = &owners[i], c.decide(owners[i]); !denies(d) {
 			break
 		}
 	}
@@ -170,7 +170,7 @@ func (c *asked) openBinary() verdict {
 
 // openText: text that an interpreter is given.
 func (c *asked) openText() verdict {
-	if !c.interpreted() {
+	if !c.interpreted() || c.isScriptlet() {
 		return verdict{}
 	}
 	if writing, _ := c.by.opening(); writing {
@@ -218,8 +218,8 @@ func (c *asked) lone(kind policy.ProgramKind, command string) verdict {
 	}
 	p := loneProgram(kind, c.path, hash, c.size)
 	p.Fault = note
-	v := c.say(p, c.Decide(p), command)
-	if !v.deny && kind != policy.ProgramScript && command == "" && hash != "" && !(c.private() && privatePlace(c.path)) {
+	v := c.say(p, c.decide(p), command)
+	if !v.deny && !c.index().looks && kind != policy.ProgramScript && command == "" && hash != "" && !(c.private() && privatePlace(c.path)) {
 		v.again = hash
 	}
 	return v

@@ -134,6 +134,15 @@ func search(ctx context.Context, file, packed, origin string, wanted map[string]
 		return err
 	}
 	defer f.Close()
+	each := func(stanza []byte) {
+		hash := hashIn(stanza)
+		if _, ok := wanted[hash]; !ok {
+			return
+		}
+		p := program(paragraph(string(stanza)))
+		p.Source, p.Origin = policy.SourceRepository, origin
+		found[hash] = p
+	}
 	in := io.Reader(reader{ctx, f})
 	switch packed {
 	case "":
@@ -142,17 +151,9 @@ func search(ctx context.Context, file, packed, origin string, wanted map[string]
 			return err
 		}
 	default:
-		return fmt.Errorf("it is packed as %s, which this agent does not read", packed)
+		return unpacked(ctx, file, func(in io.Reader) error { return stanzas(in, each) })
 	}
-	return stanzas(in, func(stanza []byte) {
-		hash := hashIn(stanza)
-		if _, ok := wanted[hash]; !ok {
-			return
-		}
-		p := program(paragraph(string(stanza)))
-		p.Source, p.Origin = policy.SourceRepository, origin
-		found[hash] = p
-	})
+	return stanzas(in, each)
 }
 
 var hashKey = []byte("\nSHA256: ")

@@ -16,12 +16,14 @@ type netState struct {
 	links      []link
 	routes     []route
 	neighbours []neighbour
+	addresses  []neighbour    // the terminal's own
 	ssids      map[int]string // of wireless links, by index
 }
 
 // link is one interface.
 type link struct {
 	index, master int
+	below         int    // what it is built on, or its other end
 	name, kind    string // kind is what a virtual one is: bridge, veth, wireguard
 	hardware      uint16
 	mac           string
@@ -101,12 +103,8 @@ func (e *Eyes) sortLinks(links []link, ssids map[int]string) (map[string][]strin
 			}
 			bonds[m.index] = true
 		}
-		if name := ssids[l.index]; what == isWifi && name != "" {
-			out[what] = append(out[what], name)
-			continue
-		}
 		if what != isVirtual {
-			out[what] = append(out[what], strings.Join(strings.Fields(l.name+" "+driver+" "+l.mac), " "))
+			out[what] = append(out[what], lineOf(l, what, driver, ssids))
 		}
 	}
 	return out, nil

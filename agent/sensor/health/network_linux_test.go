@@ -3,6 +3,8 @@ package health
 import (
 	"errors"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 
 	"sekisho/internal/policy"
@@ -105,6 +107,80 @@ func TestAKernelThatDoesNotAnswerIsNoQuietNetwork(t *testing.T) {
 	for _, r := range m.eyes().linuxNetwork(netState{}, errors.New("cannot ask")) {
 		if r.Fact() != policy.FactProxies && r.Read() {
 			t.Errorf("%s: %s", r.Fact(), says(r))
+		}
+	}
+}
+
+// spellAdapters writes adapters with what is said of them: + linked, r reached, o routed.
+func spellAdapters(t *testing.T, list []policy.Adapter, err error) string {
+	t.Helper()
+	if err != nil {
+		return err.Error()
+	}
+	var out []string
+	for _, a := range list {
+		marks := ""
+		for mark, is := range map[string]bool{"+": a.Linked, "r": a.Reached, "o": a.Routed} {
+			if is {
+				marks += mark
+			}
+		}
+		b := []byte(marks)
+		slices.Sort(b)
+		out = append(out, a.ID+" "+strings.TrimPrefix(a.Fact, "network.")+string(b))
+	}
+	return strings.Join(out, ", ")
+}
+
+func TestTheAdapterOfTheConsoleIsKnownByItsAddressAndByTheWayThere(t *testing.T) {
+	local := netip.MustParseAddr("192.0.2.10")
+	phone := func(m machine, n *netState) {
+		m.link("sys/class/net/usb0/device/driver", "../../drivers/rndis_host")
+		n.links = append(n.links, link{index: 9, name: "usb0", hardware: 1, carrier: true})
+	}
+	for what, c := range map[string]struct {
+		change func(machine, *netState)
+		out    int
+		want   string
+	}{
+		"one card":                           {func(machine, *netState) {}, 2, "2 eth0 cards+or"},
+		"a telephone":                        {phone, 2, "2 eth0 cards+or, 9 usb0 tethers+"},
+		"the telephone would be the way now": {phone, 9, "2 eth0 cards+r, 9 usb0 tethers+o"},
+		"no way there":                       {phone, 0, "2 eth0 cards+r, 9 usb0 tethers+"},
+		"a second card without a cable": {func(m machine, n *netState) {
+			m.write("sys/class/net/eth1/device/x", "")
+			n.links = append(n.links, link{index: 9, name: "eth1", hardware: 1})
+		}, 2, "2 eth0 cards+or, 9 eth1 cards"},
+		"the address is a bridge's": {func(m machine, n *netState) {
+			m.write("sys/class/net/br0/uevent", "DEVTYPE=bridge\n")
+			n.links[1].master = 8
+			n.links = append(n.links, link{index: 8, name: "br0", kind: "bridge", hardware: 1, carrier: true})
+			n.addresses[0].index = 8
+		}, 8, "2 eth0 cards+or"},
+		"the address is a VLAN's": {func(m machine, n *netState) {
+			m.write("sys/class/net/eth0.7/uevent", "DEVTYPE=vlan\n")
+			n.links = append(n.links, link{index: 8, below: 2, name: "eth0.7", kind: "vlan", hardware: 1, carrier: true})
+			n.addresses[0].index = 8
+		}, 8, "2 eth0 cards+or"},
+		"a bond of two under a VLAN": {func(m machine, n *netState) {
+			m.write("sys/class/net/eth1/device/x", "").write("sys/class/net/bond0/uevent", "DEVTYPE=bond\n").write("sys/class/net/bond0.7/uevent", "DEVTYPE=vlan\n")
+			n.links[1].master = 8
+			n.links = append(n.links, link{index: 9, name: "eth1", hardware: 1, carrier: true, master: 8}, link{index: 8, name: "bond0", kind: "bond", hardware: 1, carrier: true},
+				link{index: 10, below: 8, name: "bond0.7", kind: "vlan", hardware: 1, carrier: true})
+			n.addresses[0].index = 10
+		}, 10, "2 eth0 cards+or, 9 eth1 cards+or"},
+		"a tunnel leads there": {func(m machine, n *netState) {
+			m.write("sys/class/net/wg0/uevent", "")
+			n.links = append(n.links, link{index: 9, name: "wg0", kind: "wireguard", hardware: 65534, carrier: true})
+			n.addresses[0].index = 9
+		}, 9, "2 eth0 cards+"},
+	} {
+		m, n := lan(t)
+		n.addresses = []neighbour{{index: 2, ip: local}}
+		c.change(m, &n)
+		list, err := m.eyes().linuxAdapters(n, local, c.out)
+		if got := spellAdapters(t, list, err); got != c.want {
+			t.Errorf("%s: %s, not %s", what, got, c.want)
 		}
 	}
 }

@@ -35,12 +35,12 @@ func readSSIDs() (map[int]string, error) {
 
 func ask(fd int, question []byte) ([]byte, error) {
 	if err := unix.Sendto(fd, question, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return nil, fmt.Errorf("cannot ask for wireless networks: %w", err)
+		return nil, fmt.Errorf("cannot ask the kernel for its network: %w", err)
 	}
 	b := make([]byte, 32<<10)
 	n, _, err := unix.Recvfrom(fd, b, 0)
 	if err != nil {
-		return nil, fmt.Errorf("cannot ask for wireless networks: %w", err)
+		return nil, fmt.Errorf("cannot ask the kernel for its network: %w", err)
 	}
 	return b[:n], nil
 }

@@ -13,6 +13,7 @@ const (
 	msgError     = 2
 	msgDone      = 3
 	msgLink      = 16
+	msgAddress   = 20
 	msgRoute     = 24
 	msgNeighbour = 28
 
@@ -20,9 +21,11 @@ const (
 	linkSize      = 16
 	routeSize     = 12
 	neighbourSize = 12
+	addressSize   = 8
 
 	linkAddress = 1
 	linkName    = 3
+	linkBelow   = 5
 	linkMaster  = 10
 	linkInfo    = 18
 	infoKind    = 1
@@ -32,6 +35,13 @@ const (
 	routeMultipath = 9
 	routeTable     = 15
 	routeVia       = 18
+
+	addressAny   = 1 // of a tunnel it is the other end's
+	addressLocal = 2
+
+	routeTo     = 1
+	fullPrefix4 = 32
+	fullPrefix6 = 128
 
 	nearAddress = 1
 	nearCard    = 2
@@ -102,7 +112,16 @@ func (n *netState) take(kind uint16, b []byte) error {
 		if near, ok := parseNeighbour(b); ok {
 			n.neighbours = append(n.neighbours, near)
 		}
-	case kind == msgLink, kind == msgRoute, kind == msgNeighbour:
+	case kind == msgAddress && len(b) >= addressSize:
+		a := attributes(b[addressSize:])
+		ip, ok := netip.AddrFromSlice(a[addressLocal])
+		if !ok {
+			ip, ok = netip.AddrFromSlice(a[addressAny])
+		}
+		if ok {
+			n.addresses = append(n.addresses, neighbour{index: number(b[4:]), ip: ip.Unmap()})
+		}
+	case kind == msgLink, kind == msgRoute, kind == msgNeighbour, kind == msgAddress:
 		return errCut
 	}
 	return nil
@@ -112,10 +131,40 @@ func parseLink(b []byte) link {
 	a := attributes(b[linkSize:])
 	flags := binary.NativeEndian.Uint32(b[8:])
 	return link{
-		index: number(b[4:]), master: number(a[linkMaster]), hardware: binary.NativeEndian.Uint16(b[2:]),
+		index: number(b[4:]), master: number(a[linkMaster]), below: number(a[linkBelow]), hardware: binary.NativeEndian.Uint16(b[2:]),
 		name: text0(a[linkName]), kind: text0(attributes(a[linkInfo])[infoKind]), mac: card(a[linkAddress]),
 		carrier: flags&flagUp != 0 && flags&flagCarrier != 0,
 	}
+}
+
+// wayTo asks by which interface an address would be reached. The kernel answers from its tables; nothing is sent.
+func wayTo(ip netip.Addr) []byte {
+	family, prefix := byte(family4), byte(fullPrefix4)
+	if ip.Is6() {
+		family, prefix = family6, fullPrefix6
+	}
+	raw := ip.AsSlice()
+	b := make([]byte, headerSize+routeSize, headerSize+routeSize+4+len(raw))
+	binary.NativeEndian.PutUint16(b[4:], msgRoute+2) // RTM_GETROUTE
+	binary.NativeEndian.PutUint16(b[6:], 1)          // NLM_F_REQUEST
+	b[headerSize], b[headerSize+1] = family, prefix
+	b = binary.NativeEndian.AppendUint16(b, uint16(4+len(raw)))
+	b = binary.NativeEndian.AppendUint16(b, routeTo)
+	b = append(b, raw...)
+	binary.NativeEndian.PutUint32(b, uint32(len(b)))
+	return b
+}
+
+// leavesBy reads the answer; 0 is none.
+func leavesBy(b []byte) (int, error) {
+	out := 0
+	err := messages(b, func(kind uint16, body []byte) error {
+		if kind == msgRoute && len(body) >= routeSize {
+			out = number(attributes(body[routeSize:])[routeOut])
+		}
+		return nil
+	})
+	return out, err
 }
 
 func text0(b []byte) string {

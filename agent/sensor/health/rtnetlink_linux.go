@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -16,6 +17,7 @@ func readNet() (netState, error) {
 	var n netState
 	for _, ask := range []struct{ what, family int }{
 		{unix.RTM_GETLINK, unix.AF_UNSPEC}, {unix.RTM_GETROUTE, unix.AF_INET}, {unix.RTM_GETROUTE, unix.AF_INET6}, {unix.RTM_GETNEIGH, unix.AF_UNSPEC},
+		{unix.RTM_GETADDR, unix.AF_UNSPEC},
 	} {
 		b, err := syscall.NetlinkRIB(ask.what, ask.family)
 		if err != nil {
@@ -28,6 +30,28 @@ func readNet() (netState, error) {
 	var err error
 	n.ssids, err = readSSIDs()
 	return n, err
+}
+
+// readWay asks the kernel by which interface it would send to an address; 0 is none. Nothing is sent.
+func readWay(ip netip.Addr) (int, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return 0, fmt.Errorf("cannot ask the kernel for a way: %w", err)
+	}
+	defer unix.Close(fd)
+	second := unix.NsecToTimeval(1e9)
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &second); err != nil {
+		return 0, fmt.Errorf("cannot ask the kernel for a way: %w", err)
+	}
+	b, err := ask(fd, wayTo(ip))
+	if err != nil {
+		return 0, err
+	}
+	out, err := leavesBy(b)
+	if err != nil {
+		return 0, nil // there is no way there
+	}
+	return out, nil
 }
 
 // What is listened to (include/uapi/linux/rtnetlink.h, RTMGRP_…).

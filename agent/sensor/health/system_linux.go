@@ -16,6 +16,21 @@ func (e *Eyes) network(context.Context) []policy.Reading {
 	return e.linuxNetwork(readNet())
 }
 
+// Adapters gives the terminal's adapters, and which of them the console is reached by. It only asks the kernel.
+func (e *Eyes) Adapters(way Way) ([]policy.Adapter, error) {
+	n, err := readNet()
+	if err != nil {
+		return nil, err
+	}
+	out := 0
+	if way.Remote.IsValid() {
+		if out, err = readWay(way.Remote); err != nil {
+			return nil, err
+		}
+	}
+	return e.linuxAdapters(n, way.Local, out)
+}
+
 func windowsEyes(Options) *winstate.Eyes { return nil }
 
 // release is the running kernel's, as uname(2) says it.

@@ -23,6 +23,11 @@ func (e *Eyes) settings(ctx context.Context) []policy.Reading {
 
 func (e *Eyes) network(context.Context) []policy.Reading { return e.Windows.Adapters() }
 
+// Adapters gives the terminal's adapters, and which of them the console is reached by. It only asks Windows.
+func (e *Eyes) Adapters(way Way) ([]policy.Adapter, error) {
+	return e.Windows.Ways(way.Local, way.Remote)
+}
+
 // Changes pulses when the network may have changed.
 func (e *Eyes) Changes(ctx context.Context) (<-chan struct{}, error) { return e.Windows.Changes(ctx) }
 

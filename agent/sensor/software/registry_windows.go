@@ -49,15 +49,21 @@ func signedIn() (out []string, err error) {
 // registryEyes read what the registry says is installed.
 type registryEyes struct {
 	accounts map[string]string // names of SIDs: asking for one can take long where the domain is out of reach
+	tried    map[string]int    // products of Windows Installer of which the log was asked who installed them
+}
+
+// nameOf is a SID's name, asked for once.
+func (e *registryEyes) nameOf(sid string) string {
+	if _, known := e.accounts[sid]; !known {
+		e.accounts[sid] = account(sid)
+	}
+	return e.accounts[sid]
 }
 
 func (e *registryEyes) people() (out []hive, err error) {
 	sids, err := signedIn()
 	for _, sid := range sids {
-		if _, known := e.accounts[sid]; !known {
-			e.accounts[sid] = account(sid)
-		}
-		out = append(out, hive{id: sid, user: e.accounts[sid]})
+		out = append(out, hive{id: sid, user: e.nameOf(sid)})
 	}
 	return out, err
 }
@@ -92,7 +98,9 @@ func (e *registryEyes) uninstall(before map[string]policy.Program, _ bool) readi
 	for _, h := range who {
 		places = append(places, place{h, registry.USERS, h.id + `\` + uninstallPath, 0})
 	}
-	return readPlaces(before, who, err, places, uninstallValues, uninstallable)
+	r := readPlaces(before, who, err, places, uninstallValues, uninstallable)
+	credit(r.programs, before, e.tried, installations, e.nameOf)
+	return r
 }
 
 func (e *registryEyes) packages(before map[string]policy.Program, _ bool) reading {

@@ -16,7 +16,9 @@ import (
 	"sekisho/internal/roll"
 )
 
-func newRegistryEyes() *registryEyes { return &registryEyes{accounts: map[string]string{}} }
+func newRegistryEyes() *registryEyes {
+	return &registryEyes{accounts: map[string]string{}, tried: map[string]int{}}
+}
 
 // entry is a key below Uninstall in the real registry of this machine, for one test.
 func entry(t *testing.T, root registry.Key, path, name string, view uint32) registry.Key {
@@ -212,4 +214,46 @@ func TestValuesOfWrongTypesAreReadAsWhatTheyAre(t *testing.T) {
 		}
 	}
 	t.Error("it is not seen")
+}
+
+// TestWhoInstalledAProductIsAskedOfTheLog: an imitation of Windows has no such log, and then nobody is named; on a real one lines come.
+func TestWhoInstalledAProductIsAskedOfTheLog(t *testing.T) {
+	lines := installations()
+	t.Logf("%d lines", len(lines))
+	for _, i := range lines {
+		if name := newRegistryEyes().nameOf(i.sid); name == "" {
+			t.Errorf("%+v is nobody's", i)
+		}
+	}
+	k := entry(t, registry.LOCAL_MACHINE, uninstallPath, "{0A1B2C3D-0000-1111-2222-333344445555}", registry.WOW64_64KEY)
+	set(t, k, "DisplayName", "Sekisho test product")
+	if err := k.SetDWordValue("WindowsInstaller", 1); err != nil {
+		t.Fatal(err)
+	}
+	e := newRegistryEyes()
+	for range msiTries + 2 {
+		r := e.uninstall(nil, false)
+		i := slices.IndexFunc(r.programs, func(p policy.Program) bool { return p.Name == "Sekisho test product" })
+		if i < 0 || r.programs[i].InstalledBy != "" || r.fault != "" {
+			t.Fatalf("%+v", r)
+		}
+	}
+	if n := e.tried["msi:{0a1b2c3d-0000-1111-2222-333344445555}\x00"]; n != msiTries {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+// TestTheNameOfAPersonIsFoundByTheSID as the log gives it.
+func TestTheNameOfAPersonIsFoundByTheSID(t *testing.T) {
+	user, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, sid := newRegistryEyes(), user.User.Sid.String()
+	if name := e.nameOf(sid); name == sid || !strings.Contains(name, `\`) {
+		t.Errorf("%s is %q", sid, name)
+	}
+	if name := e.nameOf("S-1-5-21-9-9-9-9999"); name != "S-1-5-21-9-9-9-9999" {
+		t.Errorf("an unknown person is %q", name)
+	}
 }

@@ -2,6 +2,7 @@ package winstate
 
 import (
 	"context"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -231,6 +232,7 @@ func (o *onlyRegistry) Admins() ([]Member, error)          { return o.box.Admins
 func (o *onlyRegistry) MinLength() (int64, error)          { return o.box.MinLength() }
 func (o *onlyRegistry) NameOf(s string) string             { return o.box.NameOf(s) }
 func (o *onlyRegistry) Network() (Network, error)          { return o.box.Network() }
+func (o *onlyRegistry) Out(a netip.Addr) (uint32, error)   { return o.box.Out(a) }
 
 func TestWhatWaitsForARestartIsReadFromTheRealRegistry(t *testing.T) {
 	for _, key := range []string{servicing + `\RebootPending`, servicing + `\RebootInProgress`, servicing + `\PackagesPending`, autoUpdate + `\RebootRequired`, autoUpdate + `\PostRebootReporting`} {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 
 	"sekisho/internal/policy"
 )
@@ -28,6 +29,7 @@ func (noMachine) Admins() ([]Member, error)                      { return nil, e
 func (noMachine) MinLength() (int64, error)                      { return 0, errNoWindows }
 func (noMachine) NameOf(sid string) string                       { return sid }
 func (noMachine) Network() (Network, error)                      { return Network{}, errNoWindows }
+func (noMachine) Out(netip.Addr) (uint32, error)                 { return 0, errNoWindows }
 func (noMachine) Exists(string) bool                             { return false }
 func askChild(context.Context, ...string) ([]byte, error)        { return nil, errNoWindows }
 func Answer(context.Context, io.Writer, []string) error          { return errNoWindows }

@@ -27,6 +27,7 @@ type Card struct {
 	Name      string // what people call it
 	About     string // its description
 	MAC       string
+	Addresses []netip.Addr
 	Type      uint32
 	Up        bool
 	SSID      string // of a wireless one that is connected
@@ -107,17 +108,57 @@ func (e *Eyes) sort(cards []Card) (map[string][]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		word := strings.Join(strings.Fields(c.Name+" "+driver+" "+c.MAC), " ")
-		if what == isWifi {
-			if word = c.SSID; word == "" { // since Windows 11 24H2 a service may not know it (Microsoft, "Changes to API behavior for Wi-Fi access and location")
-				word = strings.TrimSpace(c.Name + " (name of the network not readable: " + c.SSIDFault + ")")
-			}
-		}
 		if what != isVirtual {
-			out[what] = append(out[what], word)
+			out[what] = append(out[what], lineOf(c, what, driver))
 		}
 	}
 	return out, nil
+}
+
+// lineOf is what a list calls an adapter.
+func lineOf(c Card, what, driver string) string {
+	switch {
+	case what == isWifi && c.SSID != "":
+		return c.SSID
+	case what == isWifi: // since Windows 11 24H2 a service may not know it (Microsoft, "Changes to API behavior for Wi-Fi access and location")
+		return strings.TrimSpace(c.Name + " (name of the network not readable: " + c.SSIDFault + ")")
+	}
+	return strings.Join(strings.Fields(c.Name+" "+driver+" "+c.MAC), " ")
+}
+
+// factOf is the list that an adapter is a line of.
+var factOf = map[string]string{isCard: policy.FactCards, isWifi: policy.FactWifi, isTether: policy.FactTethers, isModem: policy.FactModems}
+
+// Ways gives the terminal's adapters with what the console is reached by: local is the address that its newest answer came to, remote is its
+// own. What has no device node, such as a switch of Windows' own, is no adapter that could be disabled. Nothing is sent.
+func (e *Eyes) Ways(local, remote netip.Addr) ([]policy.Adapter, error) {
+	n, err := e.Machine.Network()
+	if err != nil {
+		return nil, err
+	}
+	var out uint32
+	if remote.IsValid() {
+		if out, err = e.Machine.Out(remote); err != nil {
+			return nil, err
+		}
+	}
+	var list []policy.Adapter
+	for _, c := range n.Cards {
+		what, driver, err := e.kind(c)
+		if err != nil {
+			return nil, err
+		}
+		at, err := e.words(cardsKey+c.GUID+`\Connection`, "PnpInstanceID")
+		if err != nil && !errors.Is(err, errAbsent) {
+			return nil, err
+		}
+		if factOf[what] == "" || at == "" || c.Type == typeLoopback {
+			continue
+		}
+		list = append(list, policy.Adapter{ID: at, Name: c.Name, Fact: factOf[what], Word: clean(lineOf(c, what, driver)), Linked: c.Up,
+			Reached: slices.Contains(c.Addresses, local), Routed: out != 0 && (out == c.Index || out == c.Index6)})
+	}
+	return list, nil
 }
 
 // kind says what an adapter is. A telephone that tethers looks like a plain card: where it is plugged in, and its driver, tell.

@@ -60,6 +60,11 @@ func (l *local) cards(n *Network) error {
 func (l *local) card(a *windows.IpAdapterAddresses) Card {
 	c := Card{Index: a.IfIndex, Index6: a.Ipv6IfIndex, GUID: windows.BytePtrToString(a.AdapterName), Name: windows.UTF16PtrToString(a.FriendlyName),
 		About: windows.UTF16PtrToString(a.Description), Type: a.IfType, Up: a.OperStatus == windows.IfOperStatusUp}
+	for u := a.FirstUnicastAddress; u != nil && len(c.Addresses) < maxRows; u = u.Next {
+		if ip, ok := netip.AddrFromSlice(u.Address.IP()); ok {
+			c.Addresses = append(c.Addresses, ip.Unmap())
+		}
+	}
 	c.MAC = net.HardwareAddr(a.PhysicalAddress[:min(a.PhysicalAddressLength, 8)]).String()
 	if c.Up && c.Type == typeWireless {
 		ssid, err := l.ssid(c.GUID)
@@ -68,6 +73,29 @@ func (l *local) card(a *windows.IpAdapterAddresses) Card {
 		}
 	}
 	return c
+}
+
+// Out asks Windows' routing table (https://learn.microsoft.com/windows/win32/api/iphlpapi/nf-iphlpapi-getbestinterfaceex).
+func (l *local) Out(to netip.Addr) (uint32, error) {
+	if err := l.ip.NewProc("GetBestInterfaceEx").Find(); err != nil {
+		return 0, errNoSource
+	}
+	var index uint32
+	err := windows.GetBestInterfaceEx(sockaddr(to), &index)
+	if errors.Is(err, windows.ERROR_NETWORK_UNREACHABLE) || errors.Is(err, windows.ERROR_HOST_UNREACHABLE) || nothing(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("cannot ask for the way to the console: %w", err)
+	}
+	return index, nil
+}
+
+func sockaddr(a netip.Addr) windows.Sockaddr {
+	if a.Is4() {
+		return &windows.SockaddrInet4{Addr: a.As4()}
+	}
+	return &windows.SockaddrInet6{Addr: a.As16()}
 }
 
 // wlanConnection is the part of WLAN_CONNECTION_ATTRIBUTES up to the name (wlanapi.h).

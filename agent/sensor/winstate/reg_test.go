@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -159,6 +160,7 @@ type box struct {
 	users    []Account
 	admins   []Member
 	network  Network
+	out      uint32
 	fault    error // everything but the registry fails with it
 	wmi      map[string]reply
 	texts    map[string]string // files of probes
@@ -182,6 +184,7 @@ func (b *box) Admins() ([]Member, error)          { return b.admins, b.fault }
 func (b *box) MinLength() (int64, error)          { return 12, b.fault }
 func (b *box) NameOf(sid string) string           { return sid }
 func (b *box) Network() (Network, error)          { return b.network, b.fault }
+func (b *box) Out(netip.Addr) (uint32, error)     { return b.out, b.fault }
 func (b *box) Exists(p string) bool               { return b.files == nil || b.files[p] }
 
 // ask is the child: it answers by namespace and class what the box was given.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -35,7 +36,8 @@ type Machine interface {
 	MinLength() (int64, error)
 	NameOf(sid string) string
 	Network() (Network, error)
-	Exists(path string) bool // with %names% of the environment
+	Out(netip.Addr) (index uint32, err error) // by which adapter it would send there; 0 is none. Nothing is sent.
+	Exists(path string) bool                  // with %names% of the environment
 }
 
 // Registry reads values and names of keys.
