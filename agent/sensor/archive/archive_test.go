@@ -73,7 +73,7 @@ func TestOnlyAHashInASignedListMakesARepositorysPackage(t *testing.T) {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}
-	if p := d.look("good.deb"); p.ID != "deb:good:amd64" || p.Publisher != "Debian" || !strings.HasPrefix(p.Origin, "deb.debian.org/debian/dists/bookworm") {
+	if p := d.look("good.deb"); p.ID != "deb:good:amd64" || p.Publisher != "Debian" || !strings.HasPrefix(p.Origin, "deb.debian.org/debian bookworm main") {
 		t.Errorf("%+v", p)
 	}
 }
@@ -138,6 +138,5 @@ func FuzzStanzas(f *testing.F) {
 	f.Add(stanza("a", "b"))
 	f.Fuzz(func(t *testing.T, s string) {
 		_ = stanzas(strings.NewReader(s), func(b []byte) { hashIn(b); program(paragraph(string(b))) })
-		carelessIn(s)
 	})
 }

@@ -2,7 +2,6 @@ package software
 
 import (
 	"cmp"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -12,16 +11,16 @@ import (
 	"strings"
 	"time"
 
+	"sekisho/agent/sensor/aptlist"
 	"sekisho/internal/policy"
 )
 
 // Where dpkg and apt keep what is read here, below the root.
 const (
 	dpkgFolder  = "var/lib/dpkg"
-	listsFolder = "var/lib/apt/lists"
+	listsFolder = aptlist.Folder
 	aptHistory  = "var/log/apt/history.log"
 	dpkgLog     = "var/log/dpkg.log"
-	aptSources  = "etc/apt"
 )
 
 // maxStatus bounds the database; 6,000 packages are 10 MB.
@@ -175,7 +174,11 @@ func (d *dpkg) origins(open []*policy.Program) {
 		return
 	}
 	a := ask(open)
-	for _, l := range listsOf(namesIn(d.at(listsFolder)), d.trusted()) {
+	lists, err := aptlist.Read(d.root)
+	if err != nil {
+		a.unread++
+	}
+	for _, l := range lists {
 		if d.readList(l, a) != nil {
 			a.unread++
 		}
@@ -200,31 +203,20 @@ func (d *dpkg) remember(open []*policy.Program) {
 	}
 }
 
-// readList reads one list; apt's own helper unpacks what is not plain or gzip.
-func (d *dpkg) readList(l list, a *asked) error {
-	path := d.at(filepath.Join(listsFolder, l.file))
-	if !strings.HasSuffix(l.file, "_Packages") && !strings.HasSuffix(l.file, ".gz") {
-		if d.alone {
-			return errors.ErrUnsupported
-		}
-		return d.unpack(path, l, a)
+// readList reads one list; apt's own helper unpacks what nobody here does.
+func (d *dpkg) readList(l aptlist.List, a *asked) error {
+	in, err := l.Open(d.root)
+	if errors.Is(err, aptlist.ErrPacked) && !d.alone {
+		return d.unpack(d.at(filepath.Join(listsFolder, l.File)), l, a)
 	}
-	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if !strings.HasSuffix(l.file, ".gz") {
-		return a.read(l, f)
-	}
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return err
-	}
-	return a.read(l, z)
+	defer in.Close()
+	return a.read(l, in)
 }
 
-func (d *dpkg) unpack(path string, l list, a *asked) error {
+func (d *dpkg) unpack(path string, l aptlist.List, a *asked) error {
 	out, in := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
@@ -235,19 +227,6 @@ func (d *dpkg) unpack(path string, l list, a *asked) error {
 	err := unpacked(path, in)
 	in.CloseWithError(cmp.Or(err, io.EOF))
 	return cmp.Or(<-ended, err)
-}
-
-// trusted are the sources that apt takes without a signature.
-func (d *dpkg) trusted() []string {
-	files := []string{d.at(aptSources + "/sources.list")}
-	for _, name := range namesIn(d.at(aptSources + "/sources.list.d")) {
-		files = append(files, d.at(filepath.Join(aptSources, "sources.list.d", name)))
-	}
-	var out []string
-	for _, file := range files {
-		out = append(out, trustedIn(tail(file, maxHistory))...)
-	}
-	return out
 }
 
 func (d *dpkg) deeds() deeds {
