@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -132,6 +133,29 @@ func TestWhatCannotBeReadIsSaid(t *testing.T) {
 	if p := d.look("x.deb"); p.Source != policy.SourceRepository {
 		t.Errorf("%+v", p)
 	}
+}
+
+// BenchmarkKeep shows the bytes that are kept of a paragraph of two kilobytes of a list.
+func BenchmarkKeep(b *testing.B) {
+	text := []byte("Package: libexample\nVersion: 1.0-2\nArchitecture: amd64\nMaintainer: Debian\nDescription: " + strings.Repeat("long ", 400) + "\n")
+	all := make([]policy.Program, 0, 2000)
+	before := alive()
+	for range 2000 {
+		all = append(all, program(paragraph(string(text))))
+	}
+	kept := (alive() - before) / 2000
+	for b.Loop() {
+		program(paragraph(string(text)))
+	}
+	b.ReportMetric(float64(kept), "bytes/package")
+	runtime.KeepAlive(all)
+}
+
+func alive() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 func FuzzStanzas(f *testing.F) {
