@@ -43,6 +43,22 @@ func TestLZ4BlocksRepeatWhatCameBeforeThem(t *testing.T) {
 	}
 }
 
+func TestARepetitionMayReachIntoItself(t *testing.T) {
+	for back := 1; back <= 9; back++ {
+		text := []byte("abcdefghi")
+		in := append([]byte{0x9f}, text...)
+		in = append(in, byte(back), 0, 255, 20, 0x10, '.') // 15+255+20+4 bytes
+		out, err := unpackLZ4(nil, in, lz4MaxBlock)
+		want := bytes.Clone(text)
+		for range 294 {
+			want = append(want, want[len(want)-back])
+		}
+		if want = append(want, '.'); err != nil || !bytes.Equal(out, want) {
+			t.Errorf("%d back: %q, %v", back, out, err)
+		}
+	}
+}
+
 func FuzzLZ4(f *testing.F) {
 	f.Add([]byte("\x04\x22\x4d\x18\x40\x40\xc0\x05\x00\x00\x80hello\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
