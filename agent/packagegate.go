@@ -94,8 +94,11 @@ func (a *agent) installedNow(ctx context.Context) local.Answer {
 // package database does not tell.
 type sources struct {
 	mu    sync.Mutex
-	known map[string]policy.Program // by id and version
+	known map[string]provenance // by id and version
 }
+
+// provenance is where a package came from, and its archive's hash.
+type provenance struct{ source, origin, hash string }
 
 const mostSources = 8192
 
@@ -103,10 +106,10 @@ func (s *sources) keep(programs []policy.Program) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.known == nil || len(s.known)+len(programs) > mostSources {
-		s.known = map[string]policy.Program{}
+		s.known = map[string]provenance{}
 	}
 	for _, p := range programs {
-		s.known[p.ID+"="+p.Version] = p
+		s.known[p.ID+"="+p.Version] = provenance{p.Source, p.Origin, p.Hash}
 	}
 }
 
@@ -116,7 +119,7 @@ func (s *sources) complete(programs []policy.Program) {
 	defer s.mu.Unlock()
 	for i, p := range programs {
 		if k, ok := s.known[p.ID+"="+p.Version]; ok {
-			programs[i].Source, programs[i].Origin, programs[i].Hash = k.Source, k.Origin, k.Hash
+			programs[i].Source, programs[i].Origin, programs[i].Hash = k.source, k.origin, k.hash
 		}
 	}
 }

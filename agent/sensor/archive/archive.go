@@ -177,7 +177,7 @@ func program(v map[string]string) policy.Program {
 		from string
 	}{{&p.Name, v["Package"]}, {&p.Version, v["Version"]}, {&p.Arch, v["Architecture"]}, {&p.Publisher, v["Maintainer"]}} {
 		var cut bool
-		*w.to, cut = clean(w.from)
+		*w.to, cut = clean(strings.Clone(w.from)) // it is a piece of a paragraph, which is not kept
 		unclean = unclean || cut
 	}
 	p.ID, p.Unclean = "deb:"+p.Name+":"+p.Arch, unclean

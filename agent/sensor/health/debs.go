@@ -3,7 +3,6 @@ package health
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"sekisho/agent/sensor/aptlist"
 	"sekisho/internal/policy"
 	"sekisho/internal/version"
 )
@@ -210,18 +210,9 @@ func (e *Eyes) readPackages(file string, installed, newest map[string]string) er
 		return err
 	}
 	defer f.Close()
-	var r io.Reader = f
-	switch path.Ext(file) {
-	case ".gz":
-		if r, err = gzip.NewReader(f); err != nil {
-			return err
-		}
-	case ".lz4":
-		if r, err = newLZ4(f); err != nil {
-			return err
-		}
-	case ".xz", ".bz2", ".zst", ".lzma":
-		return fmt.Errorf("it is packed as %s, which this agent does not unpack", path.Ext(file))
+	r, err := aptlist.Unpack(f, file)
+	if err != nil {
+		return err
 	}
 	return stanzas(io.LimitReader(r, 1<<30), func(s *stanza) {
 		key := s.name + ":" + s.arch

@@ -1,9 +1,7 @@
 package software
 
 import (
-	"cmp"
-	"compress/gzip"
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -12,16 +10,16 @@ import (
 	"strings"
 	"time"
 
+	"sekisho/agent/sensor/aptlist"
 	"sekisho/internal/policy"
 )
 
 // Where dpkg and apt keep what is read here, below the root.
 const (
 	dpkgFolder  = "var/lib/dpkg"
-	listsFolder = "var/lib/apt/lists"
+	listsFolder = aptlist.Folder
 	aptHistory  = "var/log/apt/history.log"
 	dpkgLog     = "var/log/dpkg.log"
-	aptSources  = "etc/apt"
 )
 
 // maxStatus bounds the database; 6,000 packages are 10 MB.
@@ -175,8 +173,12 @@ func (d *dpkg) origins(open []*policy.Program) {
 		return
 	}
 	a := ask(open)
-	for _, l := range listsOf(namesIn(d.at(listsFolder)), d.trusted()) {
-		if d.readList(l, a) != nil {
+	lists, err := aptlist.Read(d.root)
+	if err != nil {
+		a.unread++
+	}
+	for _, l := range lists {
+		if d.readList(l, func(in io.Reader) error { return a.read(l, in) }) != nil {
 			a.unread++
 		}
 	}
@@ -200,54 +202,11 @@ func (d *dpkg) remember(open []*policy.Program) {
 	}
 }
 
-// readList reads one list; apt's own helper unpacks what is not plain or gzip.
-func (d *dpkg) readList(l list, a *asked) error {
-	path := d.at(filepath.Join(listsFolder, l.file))
-	if !strings.HasSuffix(l.file, "_Packages") && !strings.HasSuffix(l.file, ".gz") {
-		if d.alone {
-			return errors.ErrUnsupported
-		}
-		return d.unpack(path, l, a)
+func (d *dpkg) readList(l aptlist.List, read func(io.Reader) error) error {
+	if d.alone {
+		return l.ReadAlone(d.root, read)
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if !strings.HasSuffix(l.file, ".gz") {
-		return a.read(l, f)
-	}
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return err
-	}
-	return a.read(l, z)
-}
-
-func (d *dpkg) unpack(path string, l list, a *asked) error {
-	out, in := io.Pipe()
-	ended := make(chan error, 1)
-	go func() {
-		err := a.read(l, out)
-		out.CloseWithError(cmp.Or(err, io.ErrClosedPipe))
-		ended <- err
-	}()
-	err := unpacked(path, in)
-	in.CloseWithError(cmp.Or(err, io.EOF))
-	return cmp.Or(<-ended, err)
-}
-
-// trusted are the sources that apt takes without a signature.
-func (d *dpkg) trusted() []string {
-	files := []string{d.at(aptSources + "/sources.list")}
-	for _, name := range namesIn(d.at(aptSources + "/sources.list.d")) {
-		files = append(files, d.at(filepath.Join(aptSources, "sources.list.d", name)))
-	}
-	var out []string
-	for _, file := range files {
-		out = append(out, trustedIn(tail(file, maxHistory))...)
-	}
-	return out
+	return l.Read(context.Background(), d.root, read)
 }
 
 func (d *dpkg) deeds() deeds {

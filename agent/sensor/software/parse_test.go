@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"sekisho/agent/sensor/aptlist"
 	"sekisho/internal/policy"
 	"sekisho/internal/roll"
 )
@@ -150,29 +151,6 @@ func TestSixThousandPackages(t *testing.T) {
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("it took %v", took)
 	}
-}
-
-func TestListsAreKnownByTheirNames(t *testing.T) {
-	names := []string{
-		"deb.debian.org_debian_dists_bookworm_InRelease", "deb.debian.org_debian_dists_bookworm_main_binary-amd64_Packages.lz4",
-		"deb.debian.org_debian_dists_bookworm-updates_Release", "deb.debian.org_debian_dists_bookworm-updates_Release.gpg",
-		"deb.debian.org_debian_dists_bookworm-updates_non-free_binary-all_Packages",
-		"flat.example_repo_._Release", "flat.example_repo_._Packages.xz",
-		"mirror.example_my%5fplace_dists_x_InRelease", "mirror.example_my%5fplace_dists_x_main_binary-amd64_Packages",
-		"partial", "lock", "auxfiles",
-	}
-	var have []string
-	for _, l := range listsOf(names, []string{asFile("https://user:geheim@mirror.example/my_place/")}) {
-		have = append(have, fmt.Sprint(l.origin, " ", l.signed))
-	}
-	equal(t, "lists", strings.Join(have, "\n"), "deb.debian.org/debian bookworm main true\ndeb.debian.org/debian bookworm-updates non-free true\n"+
-		"flat.example/repo false\nmirror.example/my_place x main false")
-}
-
-func TestSourcesThatNeedNoSignatureAreFound(t *testing.T) {
-	text := "# deb [trusted=yes] http://no/ x main\ndeb [ arch=amd64 trusted=yes ] http://one.example/a stable main\ndeb http://two.example/b stable main\n\n" +
-		"Types: deb\nURIs: https://three.example/c/ https://four.example/d\nSuites: x\nTrusted: yes\n\nTypes: deb\nURIs: https://five.example\nSuites: x\n"
-	equal(t, "sources", strings.Join(trustedIn(text), " "), "one.example_a three.example_c four.example_d")
 }
 
 func TestLogsThatWereCutTellWhatTheyHold(t *testing.T) {
@@ -320,14 +298,12 @@ func FuzzAptLogs(f *testing.F) {
 }
 
 func FuzzAptLists(f *testing.F) {
-	f.Add("a_dists_b_InRelease\na_dists_b_main_binary-amd64_Packages", "deb [trusted=yes] http://a b main", []byte("Package: x\nVersion: 1\nArchitecture: all\n\n"))
-	f.Fuzz(func(t *testing.T, names, sources string, list []byte) {
+	f.Add("a.example b main", true, []byte("Package: x\nVersion: 1\nArchitecture: all\n\n"))
+	f.Fuzz(func(t *testing.T, origin string, signed bool, list []byte) {
 		p := policy.Program{Name: "x", Version: "1", Arch: "all"}
 		a := ask([]*policy.Program{&p})
-		for _, l := range listsOf(strings.Split(names, "\n"), trustedIn(sources)) {
-			if err := a.read(l, strings.NewReader(string(list))); err != nil {
-				t.Fatal(err)
-			}
+		if err := a.read(aptlist.List{Origin: origin, Signed: signed}, strings.NewReader(string(list))); err != nil {
+			t.Fatal(err)
 		}
 		a.settle()
 		if p.Source == "" {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"path/filepath"
 	"sync"
 	"time"
@@ -151,10 +150,4 @@ func rpmSource(m linux) source {
 		twoOfOne(r.programs)
 		return r
 	}}
-}
-
-// unpacked writes a list of apt's to w, whatever it is packed with.
-func unpacked(path string, w io.Writer) error {
-	_, err := osexec.Run(context.Background(), osexec.AptHelper, osexec.Options{Stdout: w, Timeout: time.Minute}, "cat-file", path)
-	return err
 }

@@ -2,16 +2,10 @@
 
 package software
 
-import (
-	"context"
-	"errors"
-	"io"
-)
+import "context"
 
 func sources(Options) []source { return nil }
 
 func (e *Eyes) listen(context.Context, chan<- struct{}) {}
-
-func unpacked(string, io.Writer) error { return errors.New("there is no apt here") }
 
 const noWait = 0 // only people on Linux put pipes where files were

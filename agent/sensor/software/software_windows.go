@@ -1,10 +1,5 @@
 package software
 
-import (
-	"errors"
-	"io"
-)
-
 // sources of Windows. A change below a key does not show in the key, so they are read at every look.
 func sources(Options) []source {
 	always := func() string { return "" }
@@ -14,7 +9,5 @@ func sources(Options) []source {
 		{name: "msix", mark: always, read: e.packages},
 	}
 }
-
-func unpacked(string, io.Writer) error { return errors.New("there is no apt here") }
 
 const noWait = 0 // only people on Linux put pipes where files were

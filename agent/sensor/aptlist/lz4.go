@@ -1,4 +1,4 @@
-package health
+package aptlist
 
 import (
 	"bufio"
@@ -133,8 +133,9 @@ func unpackLZ4(out, in []byte, most int) ([]byte, error) {
 		if !ok || back == 0 || back > len(out) || len(out)-start+n > most {
 			return out, errLZ4
 		}
-		for range n { // it may repeat what it is just writing
-			out = append(out, out[len(out)-back])
+		for begin := len(out) - back; n > 0; { // it may repeat what it is just writing: what is there to be taken doubles
+			some := min(n, len(out)-begin)
+			out, n = append(out, out[begin:begin+some]...), n-some
 		}
 	}
 	return out, nil

@@ -1,4 +1,4 @@
-package archive
+package aptlist
 
 import (
 	"context"
@@ -11,9 +11,8 @@ import (
 // unpackLimit is how long one list may take; the longest of Debian's is unpacked in under a second.
 const unpackLimit = 20 * time.Second
 
-// unpacked hands on what a list says that apt keeps packed (Acquire::GzipIndexes, as container images have it): apt's own program reads
-// every form that apt writes.
-func unpacked(ctx context.Context, file string, read func(io.Reader) error) error {
+// helped hands on what a packed list says: apt's own program reads every form that apt writes (apt-helper(8), cat-file).
+func helped(ctx context.Context, file string, read func(io.Reader) error) error {
 	out, in := io.Pipe()
 	ended := make(chan struct{})
 	go func() {

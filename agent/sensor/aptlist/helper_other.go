@@ -1,6 +1,6 @@
 //go:build !linux
 
-package archive
+package aptlist
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// unpacked: there is no apt here.
-func unpacked(context.Context, string, func(io.Reader) error) error {
+// helped: there is no apt here.
+func helped(context.Context, string, func(io.Reader) error) error {
 	return errors.New("it is packed in a way that only apt reads")
 }
