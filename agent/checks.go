@@ -216,6 +216,7 @@ func (c *checkup) rest() {
 }
 
 func (c *checkup) take(l looked) {
+	began := c.busy[l.area]
 	delete(c.busy, l.area)
 	delete(c.hung, l.area)
 	if l.readings == nil {
@@ -223,6 +224,9 @@ func (c *checkup) take(l looked) {
 	}
 	c.readings[l.area] = l.readings
 	c.judge()
+	if c.due[l.area].After(began) {
+		return // it was asked for again meanwhile
+	}
 	every := lookEvery[l.area]
 	if c.fails(l.area) {
 		every = failingAgain

@@ -119,6 +119,26 @@ func (p *checked) firewall() policy.CheckResult {
 	return results[0]
 }
 
+func TestALookThatIsAskedForDuringAnotherIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		p.hang = true
+		p.start()
+		defer func() { p.stop() }()
+		time.Sleep(time.Second)
+		p.mu.Lock()
+		p.on, p.hang = false, false
+		p.mu.Unlock()
+		p.checkup.again()
+		synctest.Wait()
+		close(p.release) // what was under way saw the firewall on
+		time.Sleep(time.Second)
+		if r := p.firewall(); r.Result != policy.ResultFail {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
 func TestWhoWasNotThereIsToldWhenSomebodyIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient(t)
