@@ -38,7 +38,8 @@ type keptChecks struct {
 	Results  []policy.CheckResult `json:"results,omitempty"`
 	Seen     map[string]time.Time `json:"seen,omitempty"`
 	Hardware []string             `json:"hardware,omitempty"`
-	Told     map[string]string    `json:"told,omitempty"` // by check: which stage of which failure
+	Told     map[string]string    `json:"told,omitempty"`   // by check: which stage of which failure
+	Missed   map[string]string    `json:"missed,omitempty"` // the same, where nobody was there to be told
 }
 
 // openCheckNotes reads the notes in dir. What cannot be read is begun anew: then failures begin anew too.
@@ -82,6 +83,7 @@ func (n *checkNotes) keep(results []policy.CheckResult, h *policy.Health) {
 	for id := range n.kept.Told {
 		if r := resultOf(results, id); h == nil || r == nil || r.Result != policy.ResultFail {
 			delete(n.kept.Told, id)
+			delete(n.kept.Missed, id)
 		}
 	}
 	n.save()
@@ -102,7 +104,25 @@ func (n *checkNotes) tell(r policy.CheckResult) {
 		n.kept.Told = map[string]string{}
 	}
 	n.kept.Told[r.Check] = stageOf(r)
+	delete(n.kept.Missed, r.Check)
 	n.save()
+}
+
+// missed notes that nobody was there to be told of it.
+func (n *checkNotes) missed(r policy.CheckResult) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.kept.Missed == nil {
+		n.kept.Missed = map[string]string{}
+	}
+	n.kept.Missed[r.Check] = stageOf(r)
+	n.save()
+}
+
+func (n *checkNotes) isMissed(r policy.CheckResult) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.kept.Missed[r.Check] == stageOf(r)
 }
 
 func stageOf(r policy.CheckResult) string { return r.Since.UTC().Format(time.RFC3339) + " " + r.Stage }

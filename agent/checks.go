@@ -27,6 +27,7 @@ const (
 	judgeAt      = time.Minute      // stages and waivers change with the time alone
 	lookBound    = 2 * time.Minute  // after that an area counts as not read
 
+	remindAgain    = 10 * time.Minute       // where somebody is logged in whose desktop takes no word
 	recordsPerHour = 20                     // of one check
 	untilGuarded   = 500 * time.Millisecond // between two looks for the first policy
 )
@@ -41,6 +42,8 @@ type checkupOptions struct {
 	Up      func() time.Duration
 	Notes   *checkNotes
 	Changed func(r policy.CheckResult, tell bool) // a result or its stage changed
+	People  func() int                            // who can be told now; nil is nobody
+	Remind  func(r policy.CheckResult)            // tells of a failure again, without a record: nobody was there the first time
 	Put     func([]wire.Item)                     // the sheet, whole; may be nil
 	Judged  func()                                // everything was judged anew; may be nil
 	Spread  time.Duration                         // the first looks come within it
@@ -59,6 +62,7 @@ type checkup struct {
 	busy     map[string]time.Time // a look is under way since
 	budgets  map[string]*budget   // records, by check
 	owed     map[string]bool      // a change of the check was not recorded
+	reminded map[string]time.Time // of a check, last
 	early    bool                 // there is no policy yet
 	hung     map[string]bool      // it takes too long, and counts as not read
 
@@ -74,7 +78,7 @@ type looked struct {
 func newCheckup(o checkupOptions) *checkup {
 	return &checkup{
 		checkupOptions: o, kick: make(chan struct{}, 1), did: make(chan struct{}, 1), looks: make(chan looked, len(o.Look)),
-		readings: map[string][]policy.Reading{}, due: map[string]time.Time{}, busy: map[string]time.Time{}, hung: map[string]bool{}, budgets: map[string]*budget{}, owed: map[string]bool{},
+		readings: map[string][]policy.Reading{}, due: map[string]time.Time{}, busy: map[string]time.Time{}, hung: map[string]bool{}, budgets: map[string]*budget{}, owed: map[string]bool{}, reminded: map[string]time.Time{},
 	}
 }
 
@@ -212,6 +216,7 @@ func (c *checkup) rest() {
 }
 
 func (c *checkup) take(l looked) {
+	began := c.busy[l.area]
 	delete(c.busy, l.area)
 	delete(c.hung, l.area)
 	if l.readings == nil {
@@ -219,6 +224,9 @@ func (c *checkup) take(l looked) {
 	}
 	c.readings[l.area] = l.readings
 	c.judge()
+	if c.due[l.area].After(began) {
+		return // it was asked for again meanwhile
+	}
 	every := lookEvery[l.area]
 	if c.fails(l.area) {
 		every = failingAgain
@@ -259,6 +267,7 @@ func (c *checkup) judge() {
 		}
 		now = append(now, r)
 		c.report(p.Health, old, r)
+		c.remind(p.Health, r)
 	}
 	c.Notes.forget(c.missing())
 	if !reflect.DeepEqual(before, now) {
@@ -290,6 +299,16 @@ func (c *checkup) report(h *policy.Health, old *policy.CheckResult, r policy.Che
 		c.Notes.tell(r)
 	}
 	c.Changed(r, tell)
+}
+
+// remind tells of a failure whom it could not be told before, because nobody was there.
+func (c *checkup) remind(h *policy.Health, r policy.CheckResult) {
+	if c.People == nil || !h.TellCheck(r) || !c.Notes.isMissed(r) || time.Since(c.reminded[r.Check]) < remindAgain || c.People() == 0 {
+		return
+	}
+	c.reminded[r.Check] = time.Now()
+	c.Notes.tell(r)
+	c.Remind(r)
 }
 
 func resultOf(list []policy.CheckResult, id string) *policy.CheckResult {

@@ -35,6 +35,7 @@ type checked struct {
 	looks   int
 	changes []policy.CheckResult
 	told    []string
+	empty   bool // nobody is logged in
 	items   []wire.Item
 	checkup *checkup
 	release chan struct{}
@@ -83,16 +84,29 @@ func (p *checked) start() {
 		Changed: func(r policy.CheckResult, tell bool) {
 			p.changes = append(p.changes, r)
 			if tell {
-				p.told = append(p.told, r.Stage)
+				p.tell(r, notes)
 			}
 		},
-		Put: func(items []wire.Item) { p.items = items },
+		People: func() int { p.mu.Lock(); defer p.mu.Unlock(); return map[bool]int{false: 1}[p.empty] },
+		Remind: func(r policy.CheckResult) { p.tell(r, notes) },
+		Put:    func(items []wire.Item) { p.items = items },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { p.checkup.run(ctx); close(done) }()
 	p.stop = func() { cancel(); <-done }
 	synctest.Wait()
+}
+
+// tell tells whoever is there.
+func (p *checked) tell(r policy.CheckResult, notes *checkNotes) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.empty {
+		notes.missed(r)
+		return
+	}
+	p.told = append(p.told, r.Stage)
 }
 
 func (p *checked) firewall() policy.CheckResult {
@@ -103,6 +117,53 @@ func (p *checked) firewall() policy.CheckResult {
 		p.t.Fatalf("%+v", results)
 	}
 	return results[0]
+}
+
+func TestALookThatIsAskedForDuringAnotherIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		p.hang = true
+		p.start()
+		defer func() { p.stop() }()
+		time.Sleep(time.Second)
+		p.mu.Lock()
+		p.on, p.hang = false, false
+		p.mu.Unlock()
+		p.checkup.again()
+		synctest.Wait()
+		close(p.release) // what was under way saw the firewall on
+		time.Sleep(time.Second)
+		if r := p.firewall(); r.Result != policy.ResultFail {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+func TestWhoWasNotThereIsToldWhenSomebodyIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		p.start()
+		defer func() { p.stop() }()
+		p.set(false)
+		p.empty = true
+		time.Sleep(7 * 24 * time.Hour)
+		if r := p.firewall(); r.Stage != policy.StageViolation || len(p.told) != 0 {
+			t.Fatalf("%+v, told of %q with nobody there", r, p.told)
+		}
+		p.stop() // what is owed outlives a restart
+		p.start()
+		p.mu.Lock()
+		p.empty = false
+		p.mu.Unlock()
+		time.Sleep(2 * time.Minute)
+		if records := len(p.changes); strings.Join(p.told, " ") != "violation" || records != 3 {
+			t.Errorf("who came was told of %q, with %d records", p.told, records)
+		}
+		time.Sleep(2 * time.Hour)
+		if len(p.told) != 1 {
+			t.Errorf("told again and again: %q", p.told)
+		}
+	})
 }
 
 func TestAFailureIsSeenRecordedToldByStagesAndItsRepairIsSeenWithinAMinute(t *testing.T) {
@@ -350,7 +411,7 @@ func TestTheGuardRecordsAndTellsOfAFailingCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
 		s.on()
-		s.guard.onCheck(policy.CheckResult{Check: "settings.firewall", Result: policy.ResultFail, Stage: policy.StageWarning}, true)
+		s.guard.onCheck(policy.CheckResult{Check: "settings.firewall", Result: policy.ResultFail, Stage: policy.StageWarning}, true, func(policy.CheckResult) { t.Error("who was told was missed") })
 		time.Sleep(time.Second)
 		synctest.Wait()
 		s.off()

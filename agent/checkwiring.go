@@ -51,7 +51,8 @@ func (a *agent) newCheckup() *checkup {
 	}
 	return newCheckup(checkupOptions{
 		Look: looks, Changes: network.Changes, Policy: view, Now: a.clock.now, Doubted: a.clock.doubted, Up: sinceBoot,
-		Notes: notes, Changed: a.guard.onCheck, Put: a.putChecks, Spread: lookSpread, Log: a.log,
+		Notes: notes, Changed: func(r policy.CheckResult, tell bool) { a.guard.onCheck(r, tell, notes.missed) },
+		People: a.teller.Sessions, Remind: func(r policy.CheckResult) { a.guard.post(func() { a.guard.tellCheck(r, notes.missed) }) }, Put: a.putChecks, Spread: lookSpread, Log: a.log,
 	})
 }
 
@@ -63,17 +64,18 @@ func (a *agent) putChecks(items []wire.Item) {
 }
 
 // onCheck takes what a check came to, records it, and tells the user where that is wanted.
-func (g *guard) onCheck(r policy.CheckResult, tell bool) {
+func (g *guard) onCheck(r policy.CheckResult, tell bool, missed func(policy.CheckResult)) {
 	g.post(func() {
 		g.Journal(wire.Record{Kind: wire.RecordCheck, Check: &r, Revision: g.Policy.Revision})
 		if tell {
-			g.tellCheck(r)
+			g.tellCheck(r, missed)
 		}
 	})
 }
 
-// tellCheck tells the user beside the guard, within what a user can take.
-func (g *guard) tellCheck(r policy.CheckResult) {
+// tellCheck tells the user beside the guard, within what a user can take. A failure lasts: where nobody was reached, it is
+// missed, and said again when somebody is there.
+func (g *guard) tellCheck(r policy.CheckResult, missed func(policy.CheckResult)) {
 	if !g.told.take(time.Now()) {
 		return // a storm: status lists them all
 	}
@@ -92,8 +94,11 @@ func (g *guard) tellCheck(r policy.CheckResult) {
 	ctx, cancel := context.WithTimeout(g.ctx, 10*time.Second)
 	go func() {
 		defer cancel()
-		if reached := g.Tell(ctx, n); reached > 0 {
-			g.Journal(wire.Record{Kind: wire.RecordAgent, Code: "told", Note: r.Check, Told: reached})
+		reached := g.Tell(ctx, n)
+		if reached == 0 {
+			missed(r)
+			return
 		}
+		g.Journal(wire.Record{Kind: wire.RecordAgent, Code: "told", Note: r.Check, Told: reached})
 	}()
 }

@@ -33,7 +33,7 @@ func switches() []switched {
 		{"patch.reboot", "cp /boot/vmlinuz-$(uname -r) /boot/vmlinuz-6.1.0-99-amd64", "→ 6.1.0-99-amd64", "rm /boot/vmlinuz-6.1.0-99-amd64"},
 		{"patch.support", `cp /etc/os-release /root; sed -i 's/^VERSION_ID=.*/VERSION_ID="11"/' /etc/os-release`, "2026", "cat /root/os-release >/etc/os-release"},
 		// nftables, and then Debian's iptables: another one's rules count too
-		{"settings.firewall", "systemctl stop nftables", "iptables-save", "for i in iptables ip6tables; do $i -A INPUT -i lo -j ACCEPT; $i -P INPUT DROP; done"},
+		{"settings.firewall", "systemctl stop nftables", "iptables-save", "iptables -A INPUT -s 10.0.2.2 -j ACCEPT; for i in iptables ip6tables; do $i -A INPUT -i lo -j ACCEPT; $i -P INPUT DROP; done"},
 		{"settings.screen_lock", "sed -i 's/^idle-delay=.*/idle-delay=uint32 0/' " + dconf, "0", "sed -i 's/^idle-delay=.*/idle-delay=uint32 300/' " + dconf},
 		{"settings.autorun", "sed -i 's/^autorun-never=.*/autorun-never=false/' " + dconf, "true", "sed -i 's/^autorun-never=.*/autorun-never=true/' " + dconf},
 		{"settings.autologin", "mkdir -p " + getty + " && printf '[Service]\\nExecStart=\\nExecStart=-/sbin/agetty --autologin taro --noclear %%I\\n' >" + getty + "/auto.conf", "getty: taro", "rm -r " + getty},
@@ -136,8 +136,8 @@ const blinded = `set -e; truncate -s 100 /var/lib/clamav/daily.cvd; rm -r /var/l
 mv $(readlink -f /usr/sbin/nft) $(readlink -f /usr/sbin/iptables-save) /root/away; ip route add default via 10.0.2.99 metric 500; sed -i 's/^VERSION_ID=.*/VERSION_ID="99"/' /etc/os-release`
 
 func blind() map[string]string {
-	want := map[string]string{}
-	for _, check := range []string{"antivirus.patterns", "antivirus.source", "patch.level", "patch.baseline_age", "patch.reboot", "patch.support",
+	want := map[string]string{"antivirus.source": fails} // the reference alone shows that
+	for _, check := range []string{"antivirus.patterns", "patch.level", "patch.baseline_age", "patch.reboot", "patch.support",
 		"settings.firewall", "settings.unused_accounts", "network.gateway", "antivirus.scan_full", "settings.boot_password"} {
 		want[check] = unknown
 	}
