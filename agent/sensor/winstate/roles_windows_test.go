@@ -55,13 +55,13 @@ func child() {
 	}
 }
 
-// eat takes ten times what a child may hold, and no more: a Windows without any limit survives it.
+// eat takes four times what a child may hold, and no more: a Windows without any limit survives it.
 func eat() {
 	const bite = 4 << 20
 	var all [][]byte
-	for range 10 * wmiMemory / bite {
+	for range 4 * wmiMemory / bite {
 		all = append(all, bytes.Repeat([]byte{1}, bite))
-		time.Sleep(2 * time.Millisecond)
+		time.Sleep(4 * time.Millisecond)
 	}
 	os.Exit(len(all) & 1)
 }
