@@ -41,6 +41,8 @@ $keys = @(
     'HKLM\SYSTEM\CurrentControlSet\Services\sekisho-agent'
 )
 $results = New-Object System.Collections.ArrayList
+$script:begin = Get-Date
+$script:peak = [long]0                                       # memory of the search for updates
 
 # ---- small tools -----------------------------------------------------------------------------------------------------
 
@@ -75,7 +77,8 @@ function New-Finding($Is, [string]$Detail) {
     return [pscustomobject]@{ Is = $Is; Detail = $Detail }
 }
 
-# Invoke-Program runs a program with a time limit; what it says comes back as text, also what it complains of.
+# Invoke-Program runs a program with a time limit; what it says comes back as text, also what it complains of. Peak is the most
+# memory that was seen while it ran.
 function Invoke-Program([string]$File, [string[]]$Arguments, [int]$Seconds = 120) {
     $start = New-Object System.Diagnostics.ProcessStartInfo
     $start.FileName = $File
@@ -92,12 +95,17 @@ function Invoke-Program([string]$File, [string[]]$Arguments, [int]$Seconds = 120
     $process = [System.Diagnostics.Process]::Start($start)
     $out = $process.StandardOutput.ReadToEndAsync()
     $complaint = $process.StandardError.ReadToEndAsync()
-    if (-not $process.WaitForExit($Seconds * 1000)) {
-        $process.Kill()
-        return [pscustomobject]@{ Code = -1; Out = ''; All = "no end within $Seconds s" }
+    $clock = [System.Diagnostics.Stopwatch]::StartNew()
+    $peak = [long]0
+    while (-not $process.WaitForExit(200)) {
+        try { $process.Refresh(); $peak = [Math]::Max($peak, [long]$process.PrivateMemorySize64) } catch { $peak = $peak }
+        if ($clock.Elapsed.TotalSeconds -gt $Seconds) {
+            $process.Kill()
+            return [pscustomobject]@{ Code = -1; Out = ''; All = "no end within $Seconds s"; Peak = $peak }
+        }
     }
     $process.WaitForExit()
-    return [pscustomobject]@{ Code = $process.ExitCode; Out = $out.Result; All = ($out.Result + ' ' + $complaint.Result) }
+    return [pscustomobject]@{ Code = $process.ExitCode; Out = $out.Result; All = ($out.Result + ' ' + $complaint.Result); Peak = $peak }
 }
 
 # Wait-Until looks again until the check gives something, and says after how many milliseconds; $null when the time is over.
@@ -502,15 +510,15 @@ function Test-Facts([string]$What) {
 
 function Update-Policies { [void](Invoke-Program (Join-Path $system32 'gpupdate.exe') @('/target:computer', '/force', '/wait:60') 120) }
 
-# Set-Rules writes each rule under a key of its own, as the agent does.
-function Set-Rules([string]$Xml) {
+# Set-Rules writes each rule under a key of its own, as the agent does. Mode 0 only writes into the log, 1 stops.
+function Set-Rules([string]$Xml, [int]$Mode) {
     Set-Content -LiteralPath (Join-Path $safe 'applocker') -Value 'yes' -Encoding ASCII
     $document = New-Object System.Xml.XmlDocument
     $document.Load($Xml)
     foreach ($collection in $document.DocumentElement.ChildNodes) {
         if ($collection.NodeType -ne 'Element') { continue }
         $key = [Microsoft.Win32.Registry]::LocalMachine.CreateSubKey($srp + '\' + $collection.Type)
-        $key.SetValue('EnforcementMode', 1, [Microsoft.Win32.RegistryValueKind]::DWord)
+        $key.SetValue('EnforcementMode', $Mode, [Microsoft.Win32.RegistryValueKind]::DWord)
         foreach ($rule in $collection.ChildNodes) {
             if ($rule.NodeType -ne 'Element') { continue }
             $one = $key.CreateSubKey($rule.Id)
@@ -545,11 +553,20 @@ function Test-Effect {
     $fine = Join-Path $programs 'sekisho-proof-fine.exe'
     $since = (Get-Date).AddSeconds(-1)
     try {
-        Set-Rules (Get-Rules 'report')
+        Set-Rules (Get-Rules 'report') 0
         Test-Line 'applocker-service' 'AppIDSvc を起動できる' 'AppIDSvc can be started' {
             Start-Service -Name 'AppIDSvc'
             New-Finding ((Get-Service -Name 'AppIDSvc').Status -eq 'Running') ''
         }
+        Update-Policies
+        $would = Wait-Until 120 { [void](Test-Runs $denied); (Get-AppLockerEvents 8003 $since).Count -gt 0 }
+        Test-Line 'applocker-would' '記録のみのとき、止めたはずのものがログに残る(8003)' 'While only recording, what would have been stopped is in the log (8003)' {
+            $found = Get-AppLockerEvents 8003 $since
+            if ($found.Count -eq 0) { return (New-Finding $false 'no event 8003') }
+            New-Finding (($found[0].ToXml() -match 'sekisho-proof-denied') -and ($found[0].ToXml() -match '<RuleAndFileData')) ("milliseconds=$would events=" + $found.Count)
+        }
+        $since = (Get-Date).AddSeconds(-1)
+        Set-Rules (Get-Rules 'report') 1
         Update-Policies
         $applied = Wait-Until 120 { (Get-AppLockerEvents 8001 $since).Count -gt 0 }
         Test-Line 'applocker-applied' 'AppLocker がレジストリの規則を取り込む(8001)' 'AppLocker takes the rules from the registry (8001)' { New-Finding ($null -ne $applied) "milliseconds=$applied" }
@@ -675,9 +692,37 @@ function Test-Health {
     Test-Line 'health-updates' '更新プログラムの検索(外へは問い合わせない)' 'Search for updates (nobody outside is asked)' {
         $clock = [System.Diagnostics.Stopwatch]::StartNew()
         $said = Invoke-Program $program @('ask', 'updates', '""') 600
+        $script:peak = $said.Peak
         $answer = $said.Out | ConvertFrom-Json
         $ok = -not ($answer.PSObject.Properties['code'] -and $answer.code)
-        New-Finding $ok "seconds=$([int]$clock.Elapsed.TotalSeconds) missing=$(@($answer.missing).Count) installed=$($answer.installed) $(if (-not $ok) { $answer.fault })"
+        New-Finding $ok "seconds=$([int]$clock.Elapsed.TotalSeconds) missing=$(@($answer.missing | Where-Object { $_ }).Count) installed=$($answer.installed) $(if (-not $ok) { $answer.fault })"
+    }
+    Test-Line 'health-memory' '検索は 1 GiB のメモリーに収まる' 'The search stays below 1 GiB of memory' {
+        $is = $null
+        if ($script:peak -gt 0) { $is = ($script:peak -lt 1073741824) }
+        New-Finding $is "MiB=$([int]($script:peak / 1048576))"
+    }
+    Test-Accounts $facts
+}
+
+# Test-Accounts compares what a Wine has nothing of. Names stay here.
+function Test-Accounts($Facts) {
+    Test-Line 'health-bootpassword' '起動パスワード' 'Boot password' {
+        $said = Get-Said (Get-Fact $Facts 'settings.boot_password' '')
+        $windows = [int](Get-CimInstance -ClassName Win32_ComputerSystem).PowerOnPasswordStatus # 0 off, 1 on, 2 not implemented, 3 not known
+        $want = @('false', 'true', '(no_source)', '(no_source)')[$windows]
+        New-Finding ($said -eq $want) "agent=$said windows=$windows"
+    }
+    Test-Line 'health-guest' 'Guest アカウント' 'Guest account' {
+        $said = Get-Said (Get-Fact $Facts 'settings.guests' '')
+        $windows = @(Get-LocalUser | Where-Object { ($_.SID.Value -like '*-501') -and $_.Enabled }).Count
+        $is = $null
+        if (-not $said.StartsWith('(')) { $is = (($said -ne '') -eq ($windows -eq 1)) }
+        New-Finding $is "agent=$($said -ne '') windows=$($windows -eq 1)"
+    }
+    Test-Line 'health-passwords' 'パスワードの最小の長さ' 'Shortest password' {
+        $computer = [ADSI]"WinNT://$env:COMPUTERNAME,computer"
+        Compare-Fact (Get-Said (Get-Fact $Facts 'settings.password_length' '')) ([string]$computer.MinPasswordLength.Value)
     }
 }
 

@@ -16,10 +16,10 @@ const (
 	holdWord = "hold"
 )
 
-// A child may hold this much; one that eats stops at ten times as much, so that a machine without any limit survives it.
+// A child may hold this much; one that eats stops at four times as much, so that a machine without any limit survives it.
 const (
-	mayHold = 128 << 20
-	eaten   = 10 * mayHold
+	mayHold = 96 << 20
+	eaten   = 4 * mayHold
 	bite    = 4 << 20
 )
 
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	}
 	switch word {
 	case eatWord:
-		fmt.Println(len(eat(eaten, 2*time.Millisecond)))
+		fmt.Println(len(eat(eaten, 4*time.Millisecond)))
 	case holdWord:
 		fmt.Println(len(eat(bite, 0)))
 	default:

@@ -46,7 +46,10 @@ func checksFigures(ctx context.Context, b bench) error {
 		return err
 	}
 	b.figure("check_sheet", float64(len(raw)), "bytes")
-	return unchanged(results, p, eyes, ctx)
+	if err := unchanged(results, p, eyes, ctx); err != nil {
+		return err
+	}
+	return childFigures(ctx, b)
 }
 
 // unchanged: what comes to the same is the same, byte for byte, and costs nothing on the wire.

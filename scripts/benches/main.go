@@ -69,6 +69,10 @@ func benchmarks() []benchmark {
 }
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == eaterWord {
+		eat()
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := dispatch(ctx, os.Args[1:])
 	stop()

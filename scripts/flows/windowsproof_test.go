@@ -62,7 +62,7 @@ func (w *windows) tellsOfHealth() {
 		}
 		facts[f.Fact] = true
 	}
-	for _, want := range []string{"antivirus.installed", "patch.updates", "patch.reboots", "settings.firewall", "settings.disk_encryption", "network.cards"} {
+	for _, want := range []string{"antivirus.installed", "patch.updates", "patch.reboots", "settings.firewall", "settings.disk_encryption", "settings.boot_password", "settings.guests", "settings.password_length", "network.cards"} {
 		if code != 0 || !facts[want] {
 			w.Errorf("exit %d, %s is not told: %q", code, want, out)
 		}

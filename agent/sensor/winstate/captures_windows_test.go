@@ -313,6 +313,18 @@ func TestChangesOfTheNetworkAreListenedForUntilTheEnd(t *testing.T) {
 	t.Log("notifications:", err)
 }
 
+// TestAChildThatEatsMemoryIsEnded: the search for updates is bounded in the same way, by eight times as much.
+func TestAChildThatEatsMemoryIsEnded(t *testing.T) {
+	out, err := askChild(t.Context(), "eat")
+	if r := readReply(out, err); r.Code != policy.CodeFailed || !strings.Contains(r.Fault, "memory") {
+		t.Errorf("%+v", r)
+	}
+	s := readSearch(askChild(t.Context(), "eat"))
+	if s.Code != policy.CodeFailed || !strings.Contains(s.Fault, "memory") {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestAChildThatHangsIsEnded(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()

@@ -3,6 +3,7 @@ package winstate_test
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -117,5 +118,29 @@ func TestTheTableOfSettingsSaysWhatIsTried(t *testing.T) {
 		case !ok || how != tried[c.ID]:
 			t.Errorf("%s is tried %q, docs/checks.md says %q", c.ID, tried[c.ID], how)
 		}
+	}
+}
+
+// TestTheScriptHasTheLinesThatTheDocsNameForIt: what is unproven names the line that proves it.
+func TestTheScriptHasTheLinesThatTheDocsNameForIt(t *testing.T) {
+	script, err := os.ReadFile("../../../scripts/prove-windows.ps1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile("`((?:health|applocker)-[a-z]+)`")
+	named := 0
+	for _, doc := range []string{"checks.md", "limits.md"} {
+		text, err := os.ReadFile("../../../docs/" + doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range line.FindAllStringSubmatch(string(text), -1) {
+			if named++; !strings.Contains(string(script), "'"+m[1]+"'") {
+				t.Errorf("docs/%s names the line %s, which the script does not have", doc, m[1])
+			}
+		}
+	}
+	if named < 10 {
+		t.Errorf("only %d lines are named", named)
 	}
 }

@@ -47,7 +47,7 @@ func newPC(t *testing.T, captures ...string) *pc {
 	p := &pc{t: t, manager: m, services: map[string]*mgr.Service{}, running: map[string]bool{}}
 	t.Cleanup(func() {
 		p.back()
-		for name := range p.services {
+		for _, name := range slices.Collect(maps.Keys(p.services)) {
 			p.remove(name)
 		}
 		m.Disconnect()
@@ -241,11 +241,11 @@ func (p *pc) ask(_ context.Context, question ...string) ([]byte, error) {
 	return []byte(`{"instances":` + instances + `}`), nil
 }
 
-// look is one look at an area, and what the checks make of it.
-func (p *pc) look(area string, o winstate.Options) (map[string]string, map[string]policy.CheckResult, []policy.Reading) {
+// look is one look at an area, at these products, and what the checks make of it.
+func (p *pc) look(area string, o winstate.Options, probes ...policy.Probe) (map[string]string, map[string]policy.CheckResult, []policy.Reading) {
 	o.Now = func() time.Time { return noon }
 	e := health.New(health.Options{Root: "/", Now: o.Now, Windows: winstate.New(o), Offset: func() (time.Duration, bool) { return p.offset, !p.unheard }})
-	readings := e.Look(p.t.Context(), area, policy.DefaultProbes())
+	readings := e.Look(p.t.Context(), area, probes)
 	words, full := map[string]string{}, map[string]policy.CheckResult{}
 	pol := policy.Builtin(policy.ModeAudit)
 	pol.Health = policy.DefaultHealth()

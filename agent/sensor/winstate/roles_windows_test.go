@@ -1,6 +1,7 @@
 package winstate
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"testing"
@@ -39,12 +40,30 @@ func TestMain(m *testing.M) {
 }
 
 func child() {
-	if len(os.Args) > 2 && os.Args[2] == "hang" {
+	question := ""
+	if len(os.Args) > 2 {
+		question = os.Args[2]
+	}
+	switch question {
+	case "hang":
 		time.Sleep(time.Hour)
+	case "eat":
+		eat()
 	}
 	if err := Answer(context.Background(), os.Stdout, os.Args[2:]); err != nil {
 		os.Exit(1)
 	}
+}
+
+// eat takes four times what a child may hold, and no more: a Windows without any limit survives it.
+func eat() {
+	const bite = 4 << 20
+	var all [][]byte
+	for range 4 * wmiMemory / bite {
+		all = append(all, bytes.Repeat([]byte{1}, bite))
+		time.Sleep(4 * time.Millisecond)
+	}
+	os.Exit(len(all) & 1)
 }
 
 // quietService runs and does nothing.
