@@ -36,7 +36,7 @@ const (
 	redoneMost   = 5 // what somebody enables again is disabled again so often
 	redonePer    = 10 * time.Minute
 	adapterTurn  = time.Minute // of one turn of the hand
-	releaseLimit = 20 * time.Second
+	releaseLimit = 10 * time.Second
 )
 
 // separatorOptions is what a separator is given.
