@@ -36,7 +36,8 @@ const (
 	redoneMost   = 5 // what somebody enables again is disabled again so often
 	redonePer    = 10 * time.Minute
 	adapterTurn  = time.Minute // of one turn of the hand
-	releaseLimit = 20 * time.Second
+	releaseLimit = 10 * time.Second
+	comesBack    = 10 * time.Second // for an adapter that was given back to be linked and looked at
 )
 
 // separatorOptions is what a separator is given.
@@ -70,6 +71,15 @@ type separator struct {
 	said    map[string]bool // what was told of already while nothing is disabled
 	unclear time.Time       // since when it is not clear which adapter is the office's
 	last    []policy.Acted
+	coming  map[string]returning // given back a moment ago
+}
+
+// returning is an adapter that was given back: until it was looked at, its line still counts. Otherwise its check would pass for a
+// moment, and the violation close and begin anew.
+type returning struct {
+	check string
+	policy.Adapter
+	until time.Time
 }
 
 // holding is one adapter that is, or is to be, disabled.
@@ -81,12 +91,13 @@ type holding struct {
 }
 
 func newSeparator(o separatorOptions) *separator {
-	return &separator{separatorOptions: o, poke: make(chan struct{}, 1), held: map[string]*holding{}, said: map[string]bool{}}
+	return &separator{separatorOptions: o, poke: make(chan struct{}, 1), held: map[string]*holding{}, said: map[string]bool{}, coming: map[string]returning{}}
 }
 
 // run gives back what an agent before this one disabled, looks whenever it is poked, and gives everything back in the end.
 func (s *separator) run(ctx context.Context) {
 	s.giveBack(ctx, "the agent began anew")
+	s.publish(s.returns())
 	for {
 		select {
 		case <-s.poke:
@@ -105,14 +116,18 @@ func (s *separator) giveBack(ctx context.Context, why string) {
 	ctx, cancel := context.WithTimeout(ctx, releaseLimit)
 	defer cancel()
 	back, err := s.Hand.ReleaseAll(ctx)
+	clear(s.coming)
 	for _, a := range back {
+		s.coming[a.ID] = returning{"", a, time.Now().Add(comesBack)}
 		one := separated{adapter: a, code: wire.CodeAdapterOn, result: enforce.Result{Outcome: policy.OutcomeAllowed}, note: why}
 		if h := s.held[a.ID]; h != nil {
 			one.check, one.decision = h.Check, h.Decision
 		}
 		s.Said(one)
 	}
-	clear(s.held)
+	if clear(s.held); len(back) > 0 {
+		time.AfterFunc(comesBack, func() { ring(s.poke) })
+	}
 	s.fault(err)
 }
 
@@ -129,7 +144,7 @@ func (s *separator) fault(err error) {
 func (s *separator) turn(ctx context.Context) {
 	p := s.Policy()
 	if len(s.held) == 0 && !asks(p) {
-		s.publish(nil)
+		s.publish(s.returns())
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, adapterTurn)
@@ -233,6 +248,23 @@ func (s *separator) back(ctx context.Context, h *holding, why string) {
 	}
 	delete(s.held, h.Adapter.ID)
 	s.Fault("")
+	if r.Outcome == policy.OutcomeAllowed && why != overThere {
+		s.coming[h.Adapter.ID] = returning{h.Check, h.Adapter, time.Now().Add(comesBack)}
+		time.AfterFunc(comesBack, func() { ring(s.poke) })
+	}
+}
+
+// returns are the lines of adapters that were given back a moment ago.
+func (s *separator) returns() []policy.Acted {
+	var out []policy.Acted
+	for id, r := range s.coming {
+		if s.held[id] != nil || !time.Now().Before(r.until) {
+			delete(s.coming, id)
+			continue
+		}
+		out = append(out, policy.Acted{Check: r.check, Fact: r.Fact, Word: r.Word})
+	}
+	return out
 }
 
 // part disables one adapter, or looks that it stays so.
@@ -300,8 +332,11 @@ func (s *separator) try(ctx context.Context, h *holding) {
 			return
 		}
 	}
-	s.back(ctx, h, "nothing is at its other end any more")
+	s.back(ctx, h, overThere)
 }
+
+// overThere is why an adapter is given back whose condition has ended.
+const overThere = "nothing is at its other end any more"
 
 // linked says whether the adapter that is let work is again what the check forbids. One that cannot be looked at is taken to be.
 func (s *separator) linked(h *holding) bool {
@@ -326,7 +361,7 @@ func (s *separator) once(n policy.Parting, o policy.Outcome, note string) {
 
 // acts is what stands now, for the checks. While nothing is disabled it is said why, once it has stood for a while.
 func (s *separator) acts(p *policy.Policy, plan policy.Separation) []policy.Acted {
-	var out []policy.Acted
+	out := s.returns()
 	for _, h := range s.held {
 		a := policy.Acted{Check: h.Check, Act: policy.Act{Adapter: h.Adapter.Name, Outcome: h.outcome}}
 		if h.outcome == policy.OutcomeBlocked {

@@ -209,6 +209,13 @@ func TestItComesBackWhenThePolicyAWaiverOrTheEndSaysSo(t *testing.T) {
 			if w.down || w.said[0] != "adapter_on usb0 allowed "+c.note {
 				t.Errorf("%s: down %t, %q", what, w.down, w.said)
 			}
+			if line := (policy.Acted{Check: "network.tether", Fact: policy.FactTethers, Word: phoneCard.Word}); !slices.Contains(w.acts, line) {
+				t.Errorf("%s: the check passes before the adapter was looked at: %+v", what, w.acts)
+			}
+			w.after(comesBack)
+			if slices.ContainsFunc(w.acts, func(a policy.Acted) bool { return a.Word != "" }) {
+				t.Errorf("%s: the line stays: %+v", what, w.acts)
+			}
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {

@@ -119,7 +119,7 @@ func (h *Adapters) disable(t *act, a policy.Adapter) policy.Outcome {
 		t.did(stepVerified, "unplugged")
 		return h.forgotten(t, a, policy.OutcomeRemoved, policy.OutcomeRemoved)
 	}
-	t.failed("cannot disable %s: it is still at work", a.Name)
+	t.failed("cannot disable %s: it is still at work, or nobody can tell", a.Name)
 	return policy.OutcomeBlockFailed // the note stays: it may yet go down
 }
 
@@ -154,7 +154,7 @@ func (h *Adapters) release(t *act, a policy.Adapter) policy.Outcome {
 		t.did(stepVerified, "unplugged")
 		return h.forgotten(t, a, policy.OutcomeRemoved, policy.OutcomeRemoved)
 	}
-	t.failed("cannot give %s back: it is still disabled; a restart of the terminal gives it back", a.Name)
+	t.failed("cannot give %s back: it is still disabled, or nobody can tell; a restart of the terminal gives it back", a.Name)
 	return policy.OutcomeAllowFailed
 }
 
