@@ -69,7 +69,7 @@ const (
 
 var neverKnown = []string{"settings.boot_password", "antivirus.scan_full"}
 
-// Issue 5, "done when" 1: the real agent, the real console, a real browser, and real things that are broken and mended.
+// The real agent, the real console, a real browser, and real things that are broken and mended.
 func TestEachCheckFailsAndPassesWithTheRealThingAndThePageFollows(t *testing.T) {
 	s := newScene(t, vm.Options{})
 	s.wellKept()
