@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -70,17 +72,9 @@ const maxThreads = 256
 // opening tells how the process opens the file that it waits for: whether only to write, and whether it is the dynamic
 // loader's code that does it. Of several threads that open files the most suspicious counts.
 func (p process) opening() (writing, loading bool) {
-	tasks, err := os.ReadDir(p.at("task"))
-	if err != nil {
-		return false, isLoader(p.program())
-	}
 	writing = true
 	seen, maps := false, ""
-	for _, t := range tasks[:min(len(tasks), maxThreads)] {
-		c, ok := parseCall(p.text("task/" + t.Name() + "/syscall"))
-		if !ok {
-			continue
-		}
+	for _, c := range p.calls() {
 		flags, opens := openFlags(c)
 		if !opens {
 			continue
@@ -100,6 +94,46 @@ func (p process) opening() (writing, loading bool) {
 		return false, isLoader(p.program()) || p.preloads()
 	}
 	return writing, loading
+}
+
+// The kernel asks a moment before the thread lies down to wait, and until then it is called running. On a busy machine that
+// moment is as long as others have the processor.
+const (
+	lieDown    = time.Millisecond
+	mostLyings = 100
+)
+
+// calls are what the threads of a process that waits ask the kernel for.
+func (p process) calls() []call {
+	return await(p.threads, func() { time.Sleep(lieDown) })
+}
+
+// await looks until a thread opens a file, or until none that could is still on its way.
+func await(threads func() ([]call, bool), pause func()) (all []call) {
+	for n := 0; ; n++ {
+		var running bool
+		all, running = threads()
+		if !running || n == mostLyings || slices.ContainsFunc(all, func(c call) bool { _, opens := openFlags(c); return opens }) {
+			return all
+		}
+		pause()
+	}
+}
+
+// threads tells of each what it asks for, and whether some run.
+func (p process) threads() (all []call, running bool) {
+	tasks, err := os.ReadDir(p.at("task"))
+	if err != nil {
+		return nil, false
+	}
+	for _, t := range tasks[:min(len(tasks), maxThreads)] {
+		text := p.text("task/" + t.Name() + "/syscall")
+		if c, ok := parseCall(text); ok {
+			all = append(all, c)
+		}
+		running = running || strings.TrimSpace(text) == "running"
+	}
+	return all, running
 }
 
 // preloads says whether libraries of somebody's choice are asked for (ld.so(8)).
