@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -349,5 +350,71 @@ func TestAnInstallIsSeenWithinFiveSeconds(t *testing.T) {
 	}
 	cancel()
 	for range look { // it ends
+	}
+}
+
+// TestWhatDpkgDoesMakesNobodyLookForAppImages: to find them takes opening every file in people's folders, and dpkg changes its
+// database many times in one run.
+func TestWhatDpkgDoesMakesNobodyLookForAppImages(t *testing.T) {
+	m := newMachine(t)
+	m.dpkg("-i", m.build("base", "1"))
+	m.must(os.MkdirAll(filepath.Join(m.root, "opt"), 0o755))
+	deb := m.build("gamebox", "1")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	e := m.open()
+	look := e.Watch(ctx)
+	<-look
+	m.look(e)
+	m.write("opt/a/b/game.AppImage", anImage) // so deep that nobody is told of it
+	m.dpkg("-i", deb)
+	said := ""
+	for !strings.Contains(said, "gamebox") {
+		<-look
+		_, said = m.look(e)
+	}
+	want(t, "by dpkg", said, "installed gamebox >1 local dpkg")
+	m.write("opt/other.AppImage", anImage)
+	for !strings.Contains(said, "installed other") {
+		<-look
+		_, said = m.look(e)
+	}
+	if !strings.Contains(said, "installed game ") {
+		t.Errorf("a look at everything says %q", said)
+	}
+}
+
+func TestALookWaitsForThePackageManagerWhoseRunIsKnown(t *testing.T) {
+	m := newMachine(t)
+	m.dpkg("-i", m.build("base", "1"))
+	m.must(os.MkdirAll(filepath.Join(m.root, "opt"), 0o755))
+	deb := m.build("gamebox", "1")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	o, asked, done := m.options(), make(chan struct{}, 1), atomic.Bool{}
+	o.Busy = func() bool { ring(asked); return !done.Load() }
+	e := Open(o)
+	look := e.Watch(ctx)
+	<-look
+	m.look(e)
+	m.dpkg("-i", deb)
+	for range 3 { // it asks again and again whether it is over
+		select {
+		case <-asked:
+		case <-look:
+			t.Fatal("it does not wait")
+		}
+	}
+	done.Store(true)
+	<-look
+	if _, said := m.look(e); said != "installed gamebox >1 local dpkg" {
+		t.Errorf("%q", said)
+	}
+	done.Store(false)
+	m.dpkg("-r", "gamebox")
+	m.write("opt/game.AppImage", anImage)
+	<-look // for that it does not wait
+	if _, said := m.look(e); !strings.Contains(said, "installed game ") {
+		t.Errorf("%q", said)
 	}
 }

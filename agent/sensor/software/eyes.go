@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"sekisho/internal/policy"
@@ -18,6 +19,24 @@ type Eyes struct {
 	faults  map[string]string
 	looked  map[string]bool // a source was looked at since the start: what happens from then on does not happen while nobody looks
 	recent  *recent
+	word    atomic.Int32 // what was told since the last look: tellsNothing and so on
+}
+
+// What was told of since the last look. One that nothing but dpkg's database has brought about leaves the other sources out:
+// to find AppImages takes opening every file in the folders of people.
+const (
+	tellsNothing = iota
+	tellsOfDebs
+	tellsMore
+)
+
+// hear notes what was told of.
+func (e *Eyes) hear(onlyDebs bool) {
+	if onlyDebs {
+		e.word.CompareAndSwap(tellsNothing, tellsOfDebs)
+		return
+	}
+	e.word.Store(tellsMore)
 }
 
 // Open makes the eyes of this system.
@@ -37,7 +56,11 @@ func newEyes(o Options, from []source) *Eyes {
 func (e *Eyes) Look() (*Look, error) {
 	var l Look
 	fresh, news := 0, false
+	debs := e.word.Swap(tellsNothing) == tellsOfDebs
 	for _, s := range e.sources {
+		if debs && s.name != "deb" && e.looked[s.name] {
+			continue
+		}
 		mark := s.mark()
 		if mark != "" && mark == e.marks[s.name] {
 			continue
@@ -179,24 +202,36 @@ func (e *Eyes) wait(ctx context.Context, stirred <-chan struct{}) bool {
 	case <-ctx.Done():
 		return false
 	case <-slow.C:
+		e.hear(false)
 		return true
 	case <-stirred:
 	}
 	over, enough := time.NewTimer(e.o.Calm), time.NewTimer(patient)
 	defer over.Stop()
 	defer enough.Stop()
+	begun := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return false
 		case <-stirred:
 			over.Reset(e.o.Calm)
+			continue
 		case <-over.C:
-			return true
+			over.Reset(e.o.Calm)
 		case <-enough.C:
+			enough.Reset(patient)
+		}
+		if time.Since(begun) > longRun || !e.mayWait() {
 			return true
 		}
 	}
+}
+
+// mayWait says that a look can wait until a package manager is done: nothing but its own database has changed, and what it
+// does is known.
+func (e *Eyes) mayWait() bool {
+	return e.o.Busy != nil && e.word.Load() == tellsOfDebs && e.o.Busy()
 }
 
 // ring never waits.

@@ -20,6 +20,9 @@ type Options struct {
 
 	Often time.Duration // between two full looks when nothing is told; 0 is every quarter of an hour
 	Calm  time.Duration // how long a change has to be over before a look; 0 is 300 ms
+	// Busy says that a package manager is at work about which everything is known already: a look waits for its end, but no
+	// longer than longRun. nil: never.
+	Busy func() bool
 }
 
 // How often everything is looked at without being told to, and how the looks that are told for come together: a package
@@ -28,6 +31,7 @@ const (
 	often   = 15 * time.Minute
 	calm    = 300 * time.Millisecond
 	patient = 2 * time.Second // a run that goes on is looked at all the same
+	longRun = time.Minute
 )
 
 // Look is what one look found that the one before had not.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -44,7 +45,7 @@ func (e *Eyes) listen(ctx context.Context, stirred chan<- struct{}) {
 		e.o.Log.Error().Err(err).Msg("cannot watch for programs, looking every quarter of an hour only")
 		return
 	}
-	w := &watcher{fd: fd, root: e.o.Root, folders: map[int32]string{}}
+	w := &watcher{fd: fd, root: e.o.Root, folders: map[int32]string{}, debs: map[int32]bool{}}
 	w.mark()
 	var closing sync.WaitGroup
 	closing.Add(1)
@@ -56,17 +57,42 @@ func (e *Eyes) listen(ctx context.Context, stirred chan<- struct{}) {
 	go func() {
 		defer closing.Done()
 		defer unix.Close(fd)
-		for w.await(wake, e.o.Often, stirred) {
-			w.mark()
-		}
+		e.follow(w, wake, stirred)
 	}()
 }
+
+// follow passes on what the kernel tells until wake ends it. dpkg changes its database many times a second: what it says is
+// taken together, and whether it has brought new folders is looked at when it is quiet.
+func (e *Eyes) follow(w *watcher, wake int, stirred chan<- struct{}) {
+	most := e.o.Often
+	for {
+		word, ok := w.await(wake, most)
+		if !ok {
+			return
+		}
+		if word != tellsNothing {
+			e.hear(word == tellsOfDebs)
+			ring(stirred)
+		}
+		if word == tellsOfDebs {
+			most = patient
+			time.Sleep(settle)
+			continue
+		}
+		w.mark()
+		most = e.o.Often
+	}
+}
+
+// settle is how long what the kernel tells of dpkg's database is collected.
+const settle = 100 * time.Millisecond
 
 // watcher is what the kernel tells of.
 type watcher struct {
 	fd      int
 	root    string
 	folders map[int32]string // in which people work, by their number; the others are databases
+	debs    map[int32]bool   // dpkg's
 }
 
 // mark asks to be told of every folder. Asking again for one that is told of already changes nothing, and catches folders
@@ -77,42 +103,56 @@ func (w *watcher) mark() {
 		for _, dir := range dirs {
 			dir = filepath.Join(w.root, dir)
 			wd, err := unix.InotifyAddWatch(w.fd, dir, mask)
-			if err == nil && mask == toldOfFolder { // most terminals do not have most of them
+			switch {
+			case err != nil: // most terminals do not have most of them
+			case mask == toldOfFolder:
 				w.folders[int32(wd)] = dir
+			case strings.HasPrefix(dir, filepath.Join(w.root, dpkgFolder)):
+				w.debs[int32(wd)] = true
 			}
 		}
 	}
 }
 
 // await waits for a word of the kernel, or for so long that new folders may have come; it says no at the end.
-func (w *watcher) await(wake int, most time.Duration, stirred chan<- struct{}) bool {
+func (w *watcher) await(wake int, most time.Duration) (word int32, ok bool) {
 	poll := []unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN}}
 	n, err := unix.Poll(poll, int(most.Milliseconds()))
 	if errors.Is(err, unix.EINTR) {
-		return true
+		return tellsNothing, true
 	}
 	if err != nil || poll[1].Revents != 0 {
-		return false
+		return tellsNothing, false
 	}
-	if n > 0 && w.drain() {
-		ring(stirred)
+	if n > 0 {
+		word = w.drain()
 	}
-	return true
+	return word, true
 }
 
-// drain reads what the kernel says, and tells whether any of it is about programs.
-func (w *watcher) drain() (worth bool) {
+// drain reads what the kernel says, and tells which of it is about programs.
+func (w *watcher) drain() (word int32) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := unix.Read(w.fd, buf)
 		if err != nil || n <= 0 {
-			return worth
+			return word
 		}
 		for _, t := range parseTold(buf[:n]) {
-			dir, isFolder := w.folders[t.wd]
-			worth = worth || !isFolder || t.mask&unix.IN_Q_OVERFLOW != 0 || w.isProgram(dir, t)
+			word = max(word, w.about(t))
 		}
 	}
+}
+
+func (w *watcher) about(t told) int32 {
+	dir, isFolder := w.folders[t.wd]
+	switch {
+	case w.debs[t.wd]:
+		return tellsOfDebs
+	case !isFolder || w.isProgram(dir, t):
+		return tellsMore
+	}
+	return tellsNothing
 }
 
 // isProgram looks at what came to a folder in which people work; what went can only be told by its name.
