@@ -180,7 +180,9 @@ func (o agentOptions) stock() software.Options {
 // takeStock makes what follows the programs on this terminal.
 func (a *agent) takeStock() {
 	a.sheets = sheet.Open(a.config.State, time.Now, a.log)
-	eyes := software.Open(a.stock())
+	look := a.stock()
+	look.Busy = a.programs.Busy
+	eyes := software.Open(look)
 	a.packages = eyes.Packages()
 	a.inventory = newInventory(eyes, a.guard, a.sheets, a.config.State, a.journal.queued, a.log)
 	a.inventory.worked = a.shedding.worked

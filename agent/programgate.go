@@ -16,6 +16,7 @@ type programGate interface {
 	Published(*policy.Policy)
 	Run(context.Context)
 	Vetted(pid int)                // this package manager may install what it asked for
+	Busy() bool                    // one of those unpacks at this moment
 	Essential(pkg string) bool     // the system does not start without it
 	Refresh(context.Context) error // what is installed has changed: returns once that counts
 }
@@ -26,6 +27,7 @@ type openDoor struct{}
 func (openDoor) Published(*policy.Policy)      {}
 func (openDoor) Run(context.Context)           {}
 func (openDoor) Vetted(int)                    {}
+func (openDoor) Busy() bool                    { return false }
 func (openDoor) Essential(string) bool         { return false }
 func (openDoor) Refresh(context.Context) error { return nil }
 

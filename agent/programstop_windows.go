@@ -55,6 +55,7 @@ func (s *windowsStopper) Published(*policy.Policy) {
 
 // Vetted and Refresh are for package managers that ask; Windows' do not.
 func (*windowsStopper) Vetted(int)                    {}
+func (*windowsStopper) Busy() bool                    { return false }
 func (*windowsStopper) Essential(string) bool         { return false }
 func (*windowsStopper) Refresh(context.Context) error { return nil }
 

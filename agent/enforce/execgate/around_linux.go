@@ -105,7 +105,7 @@ func ring(c chan struct{}) {
 }
 
 // watchDatabase pulses when the package database has been written anew and is quiet.
-func watchDatabase(ctx context.Context, root string) <-chan struct{} {
+func watchDatabase(ctx context.Context, root string) chan struct{} {
 	pulse := make(chan struct{}, 1)
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -158,6 +158,9 @@ func isFolder(name string) bool {
 	info, err := os.Stat(name)
 	return err == nil && info.IsDir()
 }
+
+// longRun is how long a vetted dpkg may go on before its database is read in between.
+const longRun = time.Minute
 
 // names says whether one of the events is about that name (inotify(7)).
 func names(b []byte, name string) bool {

@@ -32,23 +32,29 @@ func (c *crew) hire() { c.all.Go(c.work) }
 
 func (c *crew) work() {
 	for {
-		q, err := c.k.next()
+		q, err := c.k.next(c.quick)
 		if err != nil {
 			c.fail(err)
 			return
-		}
-		if q.fd < 0 {
-			continue // the kernel's queue ran over; ours has no end
-		}
-		if q.pid == c.self || c.g.trivial(q) { // what the agent opens is its own business, and it must not wait for itself
-			_ = c.k.answer(q.fd, true)
-			unix.Close(int(q.fd))
-			continue
 		}
 		if !c.serve(q) {
 			return // another took the place
 		}
 	}
+}
+
+// quick answers what needs no judgement, without waking another worker for the next question: what the agent opens is its
+// own business, and it must not wait for itself.
+func (c *crew) quick(q question) bool {
+	if q.fd < 0 {
+		return true // the kernel's queue ran over; ours has no end
+	}
+	if q.pid != c.self && !c.g.trivial(q) {
+		return false
+	}
+	_ = c.k.answer(q.fd, true)
+	unix.Close(int(q.fd))
+	return true
 }
 
 func (c *crew) fail(err error) {
@@ -75,7 +81,7 @@ func (c *crew) serve(q question) bool {
 	age := c.g.ageNow()
 	v := c.judge(ctx, q)
 	if !watch.Stop() || !answered.CompareAndSwap(false, true) {
-		return c.recovered()
+		return c.recovered() && !v.relieved
 	}
 	if v.trust != 0 {
 		c.g.trustFile(c.k, age, q.fd, v)
@@ -89,7 +95,7 @@ func (c *crew) serve(q question) bool {
 	if again != nil {
 		go again.look()
 	}
-	return true
+	return !v.relieved
 }
 
 // judge never takes the gate down: what cannot be judged is let through, and said.
@@ -101,7 +107,7 @@ func (c *crew) judge(ctx context.Context, q question) (v verdict) {
 			c.g.trouble.set(c.g, "judge", fmt.Errorf("cannot judge a program: %v", r))
 		}
 	}()
-	return c.g.judge(ctx, q)
+	return c.g.judge(ctx, q, c.hire)
 }
 
 // stalled gives the policy's answer in the place of a worker that does not come back.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"sekisho/internal/policy"
 )
@@ -24,11 +25,12 @@ const maxList = 64 << 20
 
 // readDpkg builds the index of what dpkg installed below root: the lists of every package that is installed, as paths are
 // after the merge of /bin into /usr/bin and after diversions (dpkg-query(1), dpkg-divert(1)).
-// room is about how many paths there will be.
-func readDpkg(root string, programs []policy.Program, room int) (*index, error) {
+// Lists that are the same as when old was made are not read again.
+func readDpkg(root string, programs []policy.Program, old *index) (*index, error) {
 	x := newIndex(programs, policy.ProgramDeb)
-	x.entries = make([]uint64, 0, room)
+	x.entries, x.stamps = make([]uint64, 0, len(old.entries)), make([]int64, x.packages.Len())
 	info := filepath.Join(root, dpkgInfo)
+	x.folder = changedAt(info)
 	entries, err := os.ReadDir(info)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errNoDatabase
@@ -44,19 +46,49 @@ func readDpkg(root string, programs []policy.Program, room int) (*index, error) 
 		return nil, err
 	}
 	l := lists{x: x, merged: mergedFolders(root), moves: moves, buffer: make([]byte, 64<<10)}
+	if x.ground = fmt.Sprint(l.merged, l.moves); x.ground == old.ground {
+		x.seed = old.seed
+	} else {
+		old = noIndex
+	}
+	same := make([]int, len(old.stamps))
 	for _, e := range entries {
 		name, ok := strings.CutSuffix(e.Name(), ".list")
 		if !ok {
 			continue
 		}
-		if n, known := x.find(name); known {
-			if err := l.take(filepath.Join(info, e.Name()), n); err != nil {
-				return nil, err
-			}
+		n, known := x.find(name)
+		if !known {
+			continue
+		}
+		file := filepath.Join(info, e.Name())
+		if at := changedAt(file); !at.IsZero() {
+			x.stamps[n] = at.UnixNano()
+		}
+		if m, had := old.find(name); had && x.stamps[n] != 0 && x.stamps[n] == old.stamps[m] {
+			same[m] = n + 1
+		} else if err := l.take(file, n); err != nil {
+			return nil, err
 		}
 	}
+	x.adopt(old, same)
 	x.sort()
 	return x, nil
+}
+
+// changedAt is when a file or folder was changed last; zero is unknown, or so lately that it may change again within the
+// clock's tick. dpkg writes a package's list anew with every version, and only root can.
+func changedAt(name string) time.Time {
+	info, err := os.Lstat(name)
+	if err != nil || time.Since(info.ModTime()).Abs() < time.Second {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+// outdated says that dpkg's lists may be others than those that were read. Of rpm's database nobody knows but rpm.
+func (x *index) outdated(root string) bool {
+	return x.ground != "" && (x.folder.IsZero() || !changedAt(filepath.Join(root, dpkgInfo)).Equal(x.folder))
 }
 
 // lists takes in the lists of packages one after the other.

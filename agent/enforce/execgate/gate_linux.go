@@ -3,6 +3,7 @@ package execgate
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -118,6 +119,7 @@ func (g *Gate) stand(ctx context.Context) error {
 func (g *Gate) attend(ctx context.Context, k *kernel, failed <-chan error) error {
 	mounts := watchMountTable(ctx)
 	database := watchDatabase(ctx, g.Root)
+	read := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -129,9 +131,15 @@ func (g *Gate) attend(ctx context.Context, k *kernel, failed <-chan error) error
 				return err
 			}
 		case <-database:
+			if g.Busy() && time.Since(read) < longRun { // it says when it is done
+				time.AfterFunc(settled, func() { ring(database) })
+				continue
+			}
 			g.renew(k)
+			read = time.Now()
 		case answer := <-g.refresh:
 			answer <- g.renew(k)
+			read = time.Now()
 		case <-g.turned:
 			if !g.wanted.Load() {
 				return nil
@@ -172,11 +180,13 @@ func (g *Gate) renew(k *kernel) error {
 	if err == nil {
 		programs, err = needed(g.Root, programs)
 	}
+	same, old := false, g.index()
 	if err == nil {
 		var x *index
-		if x, err = g.read(programs); err == nil {
+		if x, err = g.read(programs, old); err == nil {
 			g.trusted.Store(x)
 			g.onlyLooks(x)
+			same = x.likens(old, func(p policy.Program) bool { return !denies(g.Decide(p)) })
 		}
 	}
 	if errors.Is(err, ErrNotYet) {
@@ -187,17 +197,19 @@ func (g *Gate) renew(k *kernel) error {
 	}
 	g.trouble.set(g, "packages", err)
 	names := findInterpreters(g.Root)
+	same = same && maps.Equal(names, g.interpreterNames())
 	g.programs.Store(&names)
-	g.forget(k)
+	if !same {
+		g.forget(k)
+	}
 	return err
 }
 
 // read makes an index of the package database that this system has.
-func (g *Gate) read(programs []policy.Program) (*index, error) {
-	room := len(g.index().entries)
-	x, err := readDpkg(g.Root, programs, room)
+func (g *Gate) read(programs []policy.Program, old *index) (*index, error) {
+	x, err := readDpkg(g.Root, programs, old)
 	if errors.Is(err, errNoDatabase) {
-		return readRpm(g.Root, programs, room, listRpm(g.Root))
+		return readRpm(g.Root, programs, len(old.entries), listRpm(g.Root))
 	}
 	return x, err
 }
@@ -237,8 +249,6 @@ func (g *Gate) ageNow() uint64 {
 	defer g.age.RUnlock()
 	return g.born
 }
-
-var noIndex = &index{}
 
 func (g *Gate) index() *index {
 	if x := g.trusted.Load(); x != nil {

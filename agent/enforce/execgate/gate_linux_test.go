@@ -2,9 +2,11 @@ package execgate
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,23 +27,26 @@ type stage struct {
 	seen   []Seen
 	fault  string
 	decide func(policy.Program) policy.Decision
+	there  []policy.Program // packages
 }
 
 // forbidden is the verdict on what no rule names.
 var forbidden = policy.Decision{Action: policy.ActionBlock, Mode: policy.ModeEnforce, Rule: policy.RuleUndecided}
 
-func newStage(t *testing.T, limit time.Duration) *stage {
+func newStage(t *testing.T, limit time.Duration) *stage { return newStageAt(t, t.TempDir(), limit) }
+
+func newStageAt(t *testing.T, dir string, limit time.Duration) *stage {
 	if os.Geteuid() != 0 {
 		t.Fatal("needs root: it mounts a file system of its own")
 	}
-	s := &stage{T: t, dir: t.TempDir(), decide: func(policy.Program) policy.Decision { return forbidden }}
+	s := &stage{T: t, dir: dir, decide: func(policy.Program) policy.Decision { return forbidden }, there: []policy.Program{deb("dpkg", "amd64")}}
 	if err := unix.Mount("sekisho-test", s.dir, "tmpfs", 0, "mode=0755"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(s.dir, unix.MNT_DETACH) })
 	root := database(t, map[string]string{"dpkg": "/usr/bin/dpkg\n"}, map[string]string{"/var/lib/dpkg/status": "Package: dpkg\n"})
 	s.gate = New(Options{
-		Root: root, Packages: func() ([]policy.Program, error) { return []policy.Program{deb("dpkg", "amd64")}, nil },
+		Root: root, Packages: func() ([]policy.Program, error) { s.mu.Lock(); defer s.mu.Unlock(); return s.there, nil },
 		Decide: func(p policy.Program) policy.Decision { s.mu.Lock(); d := s.decide; s.mu.Unlock(); return d(p) },
 		Report: func(n Seen) { s.mu.Lock(); s.seen = append(s.seen, n); s.mu.Unlock() },
 		Fault:  func(text string) { s.mu.Lock(); s.fault = text; s.mu.Unlock() },
@@ -160,5 +165,44 @@ func TestAnAnswerThatDoesNotComeInTimeIsThePolicys(t *testing.T) {
 			}
 			s.wait("it is said", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return strings.Contains(s.fault, "in time") })
 		})
+	}
+}
+
+// TestWhatDpkgHasJustUnpackedRunsAtOnce: a package's script has its service started by the first process, before dpkg has
+// ended and anybody was told of the package.
+func TestWhatDpkgHasJustUnpackedRunsAtOnce(t *testing.T) {
+	dir, err := os.MkdirTemp("/var/lib", "sekisho-test-") // where only root can put anything
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s := newStageAt(t, dir, 0)
+	s.decide = func(p policy.Program) policy.Decision {
+		if p.Kind == policy.ProgramDeb {
+			return policy.Decision{Action: policy.ActionAllow, Mode: policy.ModeEnforce}
+		}
+		return forbidden
+	}
+	s.enforce(policy.ActionBlock)
+	const services = 2 * workers
+	list, all := "", ""
+	for n := range services {
+		all += s.put(fmt.Sprintf("service%d", n), "#!/bin/sh\necho REACHED\n") + " & "
+		list += fmt.Sprintf("%s/service%d\n", dir, n)
+	}
+	if out := s.run(all + "wait"); strings.Contains(out, "REACHED") {
+		t.Errorf("no package has it: %q", out)
+	}
+	if err := os.WriteFile(filepath.Join(s.gate.Root, dpkgInfo, "service.list"), []byte(list), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	s.there = append(slices.Clone(s.there), deb("service", "amd64"))
+	s.mu.Unlock()
+	if out := s.run(all + "wait"); strings.Count(out, "REACHED") != services {
+		t.Errorf("its list is there: %q", out)
 	}
 }

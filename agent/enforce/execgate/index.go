@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"slices"
 	"strings"
+	"time"
 
 	"sekisho/internal/policy"
 	"sekisho/internal/roll"
@@ -18,6 +19,11 @@ type index struct {
 	packages *roll.Roll
 	byName   []uint16 // numbers of packages, sorted by name and architecture
 	looks    bool     // nothing may be stopped by it
+
+	// Of dpkg's lists:
+	stamps []int64   // when each package's had changed last, in ns; 0 is unknown
+	ground string    // what else the paths were made by
+	folder time.Time // when their folder had changed last before they were read; zero is unknown
 }
 
 const (
@@ -55,6 +61,29 @@ func (x *index) find(called string) (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+// adopt takes over the paths of packages whose lists are still the same: numbers are the new ones, one more, by the old ones.
+func (x *index) adopt(old *index, numbers []int) {
+	for _, e := range old.entries {
+		if n := numbers[e&(maxPackages-1)]; n > 0 {
+			x.entries = append(x.entries, e&^(maxPackages-1)|uint64(n-1))
+		}
+	}
+}
+
+// likens says that whoever was trusted by the old index is by this one.
+func (x *index) likens(old *index, allowed func(policy.Program) bool) bool {
+	if x.looks != old.looks || old.packages == nil || x.packages.Len() != old.packages.Len() || x.seed != old.seed || !slices.Equal(x.entries, old.entries) {
+		return false
+	}
+	for n := range x.packages.Len() {
+		p, was := x.packages.At(n), old.packages.At(n)
+		if p.ID != was.ID || p != was && !(allowed(p) && allowed(was)) {
+			return false
+		}
+	}
+	return true
 }
 
 func (x *index) add(path string, number int) {
@@ -98,3 +127,6 @@ func (x *index) scriptOf(path string) (int, bool) {
 }
 
 const dpkgInfo = "/var/lib/dpkg/info/"
+
+// noIndex is what is known before anything was read.
+var noIndex = &index{}

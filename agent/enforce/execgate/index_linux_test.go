@@ -1,12 +1,14 @@
 package execgate
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"sekisho/internal/policy"
 )
@@ -55,7 +57,7 @@ func TestAPathBelongsToThePackageThatInstalledIt(t *testing.T) {
 	if err := os.Symlink("usr/bin", filepath.Join(root, "bin")); err != nil {
 		t.Fatal(err)
 	}
-	x, err := readDpkg(root, []policy.Program{deb("dash", "amd64"), deb("bash", "amd64"), deb("libc6", "amd64"), deb("dpkg", "amd64")}, 0)
+	x, err := readDpkg(root, []policy.Program{deb("dash", "amd64"), deb("bash", "amd64"), deb("libc6", "amd64"), deb("dpkg", "amd64")}, noIndex)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,11 +70,66 @@ func TestAPathBelongsToThePackageThatInstalledIt(t *testing.T) {
 			t.Errorf("%s belongs to %q, not %q", path, got, want)
 		}
 	}
-	if _, err := readDpkg(t.TempDir(), nil, 0); err != errNoDatabase {
+	if _, err := readDpkg(t.TempDir(), nil, noIndex); err != errNoDatabase {
 		t.Errorf("a system without dpkg: %v", err)
 	}
-	if _, err := readDpkg(root, []policy.Program{deb("dash", "amd64")}, 0); err != errDamaged {
+	if _, err := readDpkg(root, []policy.Program{deb("dash", "amd64")}, noIndex); err != errDamaged {
 		t.Errorf("a database that is cut off: %v", err)
+	}
+}
+
+func TestOnlyListsThatHaveChangedAreReadAgain(t *testing.T) {
+	root := database(t, map[string]string{"dpkg": "/usr/bin/dpkg\n", "curl": "/usr/bin/curl\n", "tree": "/usr/bin/tree\n"}, nil)
+	list := func(name string) string { return filepath.Join(root, dpkgInfo, name+".list") }
+	write := func(name, text string, at time.Time) {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(list(name), []byte(text), 0o644), os.Chtimes(list(name), at, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(old *index, programs ...policy.Program) *index {
+		t.Helper()
+		x, err := readDpkg(root, programs, old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	yesterday := time.Now().Add(-24 * time.Hour)
+	for _, name := range []string{"dpkg", "curl", "tree"} {
+		write(name, "/usr/bin/"+name+"\n", yesterday)
+	}
+	allowed := func(p policy.Program) bool { return p.Version != "bad" }
+	before := read(noIndex, deb("dpkg", "amd64"), deb("curl", "amd64"), deb("tree", "amd64"))
+	newer := deb("curl", "amd64")
+	newer.Version = "2"
+	if x := read(before, deb("dpkg", "amd64"), newer, deb("tree", "amd64")); !x.likens(before, allowed) {
+		t.Error("another version of the same files, permitted too, changes who is trusted")
+	}
+	if newer.Version = "bad"; read(before, deb("dpkg", "amd64"), newer, deb("tree", "amd64")).likens(before, allowed) {
+		t.Error("a version that is not permitted is trusted on")
+	}
+	write("curl", "/usr/bin/curl2\n", yesterday.Add(time.Hour)) // a newer version
+	write("dpkg", "/usr/bin/other\n", yesterday)                // nothing that dpkg does: it shows whether it is read
+	x := read(before, deb("ant", "all"), deb("curl", "amd64"), deb("dpkg", "amd64"))
+	for path, want := range map[string]string{"/usr/bin/dpkg": "dpkg", "/usr/bin/other": "", "/usr/bin/curl": "", "/usr/bin/curl2": "curl", "/usr/bin/tree": ""} {
+		if got := ownersOf(x.owners(path)); got != want {
+			t.Errorf("%s belongs to %q, not %q", path, got, want)
+		}
+	}
+	if x.likens(before, allowed) {
+		t.Error("paths have gone, and are trusted on")
+	}
+	write("curl", "/usr/bin/curl3\n", time.Now()) // so lately that it may change again without showing it
+	write("curl", "/usr/bin/curl4\n", time.Now())
+	if got := ownersOf(read(read(x, deb("dpkg", "amd64"), newer), deb("dpkg", "amd64"), newer).owners("/usr/bin/curl4")); got != "curl" {
+		t.Errorf("what was just written is not read: %q", got)
+	}
+	if err := os.WriteFile(filepath.Join(root, "/var/lib/dpkg/diversions"), []byte("/usr/bin/other\n/usr/bin/elsewhere\nant\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := ownersOf(read(x, deb("dpkg", "amd64")).owners("/usr/bin/elsewhere")); got != "dpkg" {
+		t.Errorf("a new diversion counts for nobody: %q", got)
 	}
 }
 
@@ -133,13 +190,13 @@ func BenchmarkIndex(b *testing.B) {
 		}
 	}
 	before := alive()
-	x, err := readDpkg(root, programs, 0)
+	x, err := readDpkg(root, programs, noIndex)
 	if err != nil || len(x.entries) != 6000*40 {
 		b.Fatal(len(x.entries), err)
 	}
 	kept := alive() - before
 	for b.Loop() {
-		if _, err := readDpkg(root, programs, len(x.entries)); err != nil {
+		if _, err := readDpkg(root, programs, x); err != nil {
 			b.Fatal(err)
 		}
 	}

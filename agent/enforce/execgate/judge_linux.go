@@ -16,6 +16,8 @@ type verdict struct {
 	last  bool   // also after the file was changed
 	seen  *Seen  // what to record; nil: nothing
 	again string // look again once it runs: its content must still have this hash
+
+	relieved bool // another worker took the place while this one waited
 }
 
 const (
@@ -24,21 +26,24 @@ const (
 )
 
 // judge answers one question. ctx ends when the answer is due.
-func (g *Gate) judge(ctx context.Context, q question) verdict {
+// relieve calls another worker where this one has to wait for what the gate itself is asked about.
+func (g *Gate) judge(ctx context.Context, q question, relieve func()) verdict {
 	f, err := statFD(int(q.fd))
 	if err != nil || !f.regular() {
 		return verdict{}
 	}
-	c := &asked{Gate: g, ctx: ctx, question: q, facts: f, by: process(q.pid), path: pathOf(q.fd)}
+	c := &asked{Gate: g, ctx: ctx, question: q, facts: f, by: process(q.pid), path: pathOf(q.fd), relieve: relieve}
 	c.foreign = g.foreign(f.dev)
 	v := c.open
 	if q.mask&askExec != 0 {
 		v = c.run
 	}
-	if got := v(); !got.deny || !c.by.untouchable() {
-		return got
+	got := v()
+	if got.deny && c.by.untouchable() {
+		got = verdict{}
 	}
-	return verdict{}
+	got.relieved = c.relieved
+	return got
 }
 
 // trivial says that there is nothing to judge: no file that can be run, or an empty one, as every new file is, that is opened
@@ -69,6 +74,9 @@ type asked struct {
 	path    string
 	foreign bool // the file system is served by somebody who may let us wait
 	head    []byte
+
+	relieve  func()
+	relieved bool
 }
 
 // start is how the file begins; of a foreign one nothing is read.
@@ -100,10 +108,24 @@ func (c *asked) run() verdict {
 	if c.inTransaction() { // the scripts of a forbidden package too: it could not be removed
 		return verdict{}
 	}
+	if !ok && c.caughtUp() {
+		p, d, ok = c.packaged()
+	}
 	if ok {
 		return c.say(*p, d, "")
 	}
 	return c.lone(kindOf(c.start()), "")
+}
+
+// caughtUp reads the package database again when it has changed since: a service that a package's script has just had
+// started is in no list yet. Only for what root put where only root can.
+func (c *asked) caughtUp() bool {
+	if !c.private() || !c.index().outdated(c.Root) || !c.inPlace() || !privatePlace(c.path) {
+		return false
+	}
+	c.relieve() // to read the lists takes answers of the gate
+	c.relieved = true
+	return c.Refresh(c.ctx) == nil
 }
 
 // packaged finds the package that answers for the file. A package that is permitted answers before one that is not.

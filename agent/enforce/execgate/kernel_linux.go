@@ -67,8 +67,8 @@ func (k *kernel) distrust() error {
 
 var errClosed = errors.New("the gate is closed")
 
-// next waits for one question. One thread waits at a time: the kernel would wake them all.
-func (k *kernel) next() (question, error) {
+// next waits for one question that quick does not answer at once. One thread waits at a time: the kernel would wake them all.
+func (k *kernel) next(quick func(question) bool) (question, error) {
 	k.turn.Lock()
 	defer k.turn.Unlock()
 	var b [metadataSize]byte
@@ -95,7 +95,7 @@ func (k *kernel) next() (question, error) {
 		if err != nil {
 			return question{}, err
 		}
-		if len(all) == 1 {
+		if len(all) == 1 && !quick(all[0]) {
 			return all[0], nil
 		}
 	}

@@ -1,6 +1,7 @@
 package execgate
 
 import (
+	"path"
 	"sync"
 	"time"
 )
@@ -14,6 +15,7 @@ type transactions struct {
 
 type transaction struct {
 	begun uint64 // when the process began, so that the next one with its number is no heir
+	dpkg  bool   // it is the one that unpacks
 	until time.Time
 }
 
@@ -39,7 +41,20 @@ func (g *Gate) Vetted(pid int) {
 	if t.all == nil {
 		t.all = map[process]transaction{}
 	}
-	t.all[p] = transaction{begun, now.Add(longest)}
+	t.all[p] = transaction{begun, path.Base(p.program()) == "dpkg", now.Add(longest)}
+}
+
+// Busy says whether a vetted dpkg is at work: what it does was judged, and it tells at its end that it is done.
+func (g *Gate) Busy() bool {
+	t := &g.vetted
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for p, tr := range t.all {
+		if _, begun := p.parent(); tr.dpkg && begun == tr.begun {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *transactions) has(p process, begun uint64) bool {
