@@ -70,18 +70,19 @@ func (c *crew) fail(err error) {
 // serve answers one question, and says whether it was in time.
 func (c *crew) serve(q question) bool {
 	defer unix.Close(int(q.fd)) // only now: until then its number is nobody else's
-	var answered atomic.Bool
+	var answered, replaced atomic.Bool
+	replace := sync.OnceFunc(func() { replaced.Store(true); c.hire() })
 	ctx, cancel := context.WithTimeout(context.Background(), c.g.Limit)
 	defer cancel()
 	watch := time.AfterFunc(c.g.Limit, func() {
 		if answered.CompareAndSwap(false, true) {
-			c.stalled(q)
+			c.stalled(q, replace)
 		}
 	})
 	age := c.g.ageNow()
-	v := c.judge(ctx, q)
+	v := c.judge(ctx, q, replace)
 	if !watch.Stop() || !answered.CompareAndSwap(false, true) {
-		return c.recovered() && !v.relieved
+		return c.recovered()
 	}
 	if v.trust != 0 {
 		c.g.trustFile(c.k, age, q.fd, v)
@@ -95,11 +96,11 @@ func (c *crew) serve(q question) bool {
 	if again != nil {
 		go again.look()
 	}
-	return !v.relieved
+	return !replaced.Load()
 }
 
 // judge never takes the gate down: what cannot be judged is let through, and said.
-func (c *crew) judge(ctx context.Context, q question) (v verdict) {
+func (c *crew) judge(ctx context.Context, q question, relieve func()) (v verdict) {
 	defer func() {
 		if r := recover(); r != nil {
 			v = verdict{deny: c.g.stallDenies()}
@@ -107,11 +108,11 @@ func (c *crew) judge(ctx context.Context, q question) (v verdict) {
 			c.g.trouble.set(c.g, "judge", fmt.Errorf("cannot judge a program: %v", r))
 		}
 	}()
-	return c.g.judge(ctx, q, c.hire)
+	return c.g.judge(ctx, q, relieve)
 }
 
 // stalled gives the policy's answer in the place of a worker that does not come back.
-func (c *crew) stalled(q question) {
+func (c *crew) stalled(q question, replace func()) {
 	deny := c.g.stallDenies()
 	_ = c.k.answer(q.fd, !deny)
 	c.g.stalled(q, deny)
@@ -119,7 +120,7 @@ func (c *crew) stalled(q question) {
 		c.fail(fmt.Errorf("cannot judge programs: %d answers hang", mostLost))
 		return
 	}
-	c.hire()
+	replace()
 }
 
 // recovered is a worker that comes back late: its place is taken.

@@ -16,8 +16,6 @@ type verdict struct {
 	last  bool   // also after the file was changed
 	seen  *Seen  // what to record; nil: nothing
 	again string // look again once it runs: its content must still have this hash
-
-	relieved bool // another worker took the place while this one waited
 }
 
 const (
@@ -38,12 +36,10 @@ func (g *Gate) judge(ctx context.Context, q question, relieve func()) verdict {
 	if q.mask&askExec != 0 {
 		v = c.run
 	}
-	got := v()
-	if got.deny && c.by.untouchable() {
-		got = verdict{}
+	if got := v(); !got.deny || !c.by.untouchable() {
+		return got
 	}
-	got.relieved = c.relieved
-	return got
+	return verdict{}
 }
 
 // trivial says that there is nothing to judge: no file that can be run, or an empty one, as every new file is, that is opened
@@ -74,9 +70,7 @@ type asked struct {
 	path    string
 	foreign bool // the file system is served by somebody who may let us wait
 	head    []byte
-
-	relieve  func()
-	relieved bool
+	relieve func()
 }
 
 // start is how the file begins; of a foreign one nothing is read.
@@ -124,7 +118,6 @@ func (c *asked) caughtUp() bool {
 		return false
 	}
 	c.relieve() // to read the lists takes answers of the gate
-	c.relieved = true
 	return c.Refresh(c.ctx) == nil
 }
 
