@@ -4,6 +4,7 @@ package flows
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ func (s *scene) control(change func(*policy.Software)) {
 	have, err := s.db.GroupPolicy(s.T.Context(), "default", 0)
 	must(s.T, err)
 	if have.By != "lab" { // what a new group begins with
-		have.Software = &policy.Software{Mode: policy.ModeEnforce, Undecided: policy.ActionBlock, Stall: policy.ActionAllow, Rules: []policy.ProgramRule{s.learnt()}}
+		have.Software = &policy.Software{Mode: policy.ModeEnforce, Undecided: policy.ActionBlock, Stall: policy.ActionAllow, Rules: s.learnt()}
 	}
 	change(have.Software)
 	have.Reason, have.By = "lab", "lab"
@@ -30,11 +31,14 @@ func (s *scene) control(change func(*policy.Software)) {
 }
 
 // learnt allows what the terminal has from the beginning, as learning would propose.
-func (s *scene) learnt() policy.ProgramRule {
+func (s *scene) learnt() (rules []policy.ProgramRule) {
 	s.Helper()
 	names := strings.Fields(s.run("dpkg-query -W -f '${Package}\n' | sort -u"))
-	return policy.ProgramRule{ID: "learnt", Name: policy.Text{JA: "学習した", EN: "learnt"}, Action: policy.ActionAllow,
-		Match: policy.ProgramMatch{Kind: []policy.ProgramKind{policy.ProgramDeb}, Name: names}}
+	for some := range slices.Chunk(names, 100) { // a rule has room for two hundred
+		rules = append(rules, policy.ProgramRule{ID: fmt.Sprintf("learnt-%d", len(rules)), Name: policy.Text{JA: "学習した", EN: "learnt"},
+			Action: policy.ActionAllow, Match: policy.ProgramMatch{Kind: []policy.ProgramKind{policy.ProgramDeb}, Name: some}})
+	}
+	return rules
 }
 
 // runs and refuses say what becomes of a command that taro gives.
