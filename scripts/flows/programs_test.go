@@ -28,6 +28,7 @@ func (s *scene) control(change func(*policy.Software)) {
 	must(s.T, err)
 	s.publish(have.Control.Mode) // what another process writes is seen within half a minute; what the console writes, at once
 	s.terminal("the policy counts", func(t store.Terminal) bool { return t.Applied == t.Revision && t.Revision >= have.Version })
+	s.patiently("for n in $(seq 600); do journalctl -u sekisho-agent -o cat | grep -q 'judged before they run' && exit; sleep .1; done; exit 1") // what was installed is read meanwhile
 }
 
 // learnt allows what the terminal has from the beginning, as learning would propose.
