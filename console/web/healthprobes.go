@@ -23,6 +23,16 @@ type probeView struct {
 	Words string `json:"words"`
 }
 
+// Reads names each fact once, however many places it is looked for in.
+func (v probeView) Reads() (facts []string) {
+	for _, f := range v.Facts {
+		if !slices.Contains(facts, f.Fact) {
+			facts = append(facts, f.Fact)
+		}
+	}
+	return facts
+}
+
 func (s *server) probes(r *request) error {
 	g, have, err := s.healthOf(r)
 	if err != nil {
