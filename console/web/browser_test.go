@@ -194,7 +194,17 @@ func (w *window) axe(page string) {
 // https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
 const pale = `(() => {
 	document.getAnimations().forEach(a => a.finish());
-	const rgb = text => { const n = text.match(/[\d.]+/g).map(Number), k = text.startsWith("color(") ? 255 : 1; return [n[0] * k, n[1] * k, n[2] * k, n[3] ?? 1]; };
+	const pen = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true}), colors = new Map(); // it reads oklab() and the like
+	const rgb = text => {
+		if (!colors.has(text)) {
+			pen.clearRect(0, 0, 1, 1);
+			pen.fillStyle = text;
+			pen.fillRect(0, 0, 1, 1);
+			const [r, g, b, a] = pen.getImageData(0, 0, 1, 1).data;
+			colors.set(text, [r, g, b, a / 255]);
+		}
+		return [...colors.get(text)];
+	};
 	const over = (top, below) => [0, 1, 2].map(i => top[i] * top[3] + below[i] * (1 - top[3])).concat(1);
 	const light = color => { const [r, g, b] = color.map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
 	const grounds = new Map([[null, [255, 255, 255, 1]]]), found = [];

@@ -216,7 +216,8 @@ type matrix struct {
 	columns []policy.CheckInfo
 	watched []string       // the columns, and behind them what is counted beside them
 	index   map[string]int // of watched
-	at      []int          // scratch: where a terminal's cell of each watched check stands
+	cells   []store.Cell   // scratch: the cells of the terminal that was placed
+	at      []int          // scratch: where its cell of each watched check stands
 	chosen  []pick         // that the filters choose
 	tallies []tally        // of watched, over what group and text choose
 	results map[policy.Result]int
@@ -256,7 +257,7 @@ func (m *matrix) look(fleet []store.HealthRow) {
 	text := strings.ToLower(m.view.Text)
 	for i := range fleet {
 		t := &fleet[i]
-		silent := len(t.Cells) == 0 || t.LastContact.Before(m.silent)
+		silent := !t.Reported() || t.LastContact.Before(m.silent)
 		m.ledger++
 		if !silent {
 			m.heard++
@@ -277,8 +278,9 @@ func (m *matrix) place(t *store.HealthRow) {
 	for i := range m.at {
 		m.at[i] = -1
 	}
-	for i := range t.Cells {
-		if k, ok := m.index[t.Cells[i].Check]; ok {
+	m.cells = t.Cells(m.cells)
+	for i := range m.cells {
+		if k, ok := m.index[m.cells[i].Check]; ok {
 			m.at[k] = i
 		}
 	}
@@ -289,7 +291,7 @@ func (m *matrix) cell(t *store.HealthRow, k int, silent bool) (store.Cell, polic
 	var c store.Cell
 	ok := m.at[k] >= 0
 	if ok {
-		c = t.Cells[m.at[k]]
+		c = m.cells[m.at[k]]
 	}
 	return c, m.result(t.Group, m.watched[k], c, ok, silent)
 }
@@ -378,7 +380,7 @@ func (p *pick) weigh(c store.Cell, r policy.Result) {
 func (m *matrix) row(one pick) matrixRow {
 	t := one.row
 	m.place(t)
-	row := matrixRow{ID: t.Terminal, Name: t.Name, GroupName: t.GroupName, Silent: one.silent && len(t.Cells) > 0, Cells: make([]cellView, len(m.columns))}
+	row := matrixRow{ID: t.Terminal, Name: t.Name, GroupName: t.GroupName, Silent: one.silent && t.Reported(), Cells: make([]cellView, len(m.columns))}
 	for k := range m.columns {
 		c, result := m.cell(t, k, one.silent)
 		row.Cells[k] = cellView{m.watched[k], result, c.Stage, c.Code, c.Waiver, c.Since}
@@ -526,7 +528,7 @@ func (s *server) healthCard(r *request) (*healthCard, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(fleet, func(t store.HealthRow) bool { return len(t.Cells) > 0 }) {
+	if !slices.ContainsFunc(fleet, func(t store.HealthRow) bool { return t.Reported() }) {
 		return nil, nil
 	}
 	groups, err := s.DB.Groups(r.Context())

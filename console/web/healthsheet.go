@@ -268,7 +268,7 @@ func (b *checkPage) count(p *pages, id string, fleet []store.HealthRow, silent t
 	for i := range fleet {
 		t := &fleet[i]
 		c, ok := t.Cell(id)
-		result := resultHere(c, ok, len(t.Cells) == 0 || t.LastContact.Before(silent))
+		result := resultHere(c, ok, !t.Reported() || t.LastContact.Before(silent))
 		b.add(result, c)
 		at := slices.IndexFunc(b.Groups, func(g groupTally) bool { return g.ID == t.Group })
 		if at < 0 {
