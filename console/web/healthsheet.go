@@ -154,6 +154,9 @@ func (p *pages) sheetLine(c store.Checked, h *policy.Health, now time.Time) shee
 	if line.Shown == policy.ResultFail {
 		line.Todo, line.Did, line.Next = p.todo(c.Check), p.did(c.Act), p.nextStage(c.CheckResult, h)
 	}
+	if line.Shown == policy.ResultUnknown {
+		line.Todo = p.words.say("health.unknown.todo")
+	}
 	return line
 }
 
