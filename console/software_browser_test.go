@@ -284,7 +284,7 @@ func learnProposeTryEnforce(t *testing.T, lang string) {
 	// Try it against the past: only the game would have been stopped, on one terminal.
 	w.press(`form[action$="/dryrun"] button`)
 	w.until("the answer is there", `document.querySelector("[data-state=done]") !== null`)
-	w.reads("1件のソフトウェアを、1台で止めていました", "It would have stopped 1 program on 1 terminal")
+	w.reads("1件のソフトウェアを、1台で止めていたはずです", "It would have stopped 1 program on 1 terminal")
 	w.reads("KT-0003", "KT-0003")
 	w.keep("3-dryrun")
 

@@ -569,14 +569,14 @@ func TestAnEndlessOrPackedAnswerIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == wire.PathEvents { // 200 MB of zeros in 200 kB
+		if r.URL.Path == wire.PathEvents { // many zeros in a few bytes
 			w.Header().Set("Content-Encoding", "gzip")
 			z := gzip.NewWriter(w)
-			io.CopyN(z, zeros{}, 200<<20)
+			io.CopyN(z, zeros{}, 2*maxAnswer)
 			z.Close()
 			return
 		}
-		io.CopyN(w, zeros{}, 100<<20)
+		io.CopyN(w, zeros{}, 2*maxPolicy)
 	})
 	if _, err := l.fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("a huge policy: %v", err)

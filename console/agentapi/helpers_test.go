@@ -24,6 +24,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sekisho/console/store"
+	"sekisho/console/store/blank"
 	"sekisho/internal/policy"
 	"sekisho/internal/wire"
 )
@@ -59,9 +60,12 @@ type console struct {
 	clock *clock
 }
 
+// newFile is an empty database.
+var newFile = blank.Of(func(path string) (io.Closer, error) { return store.Open(context.Background(), path, time.UTC) })
+
 func start(t testing.TB, change ...func(*Options)) *console {
 	t.Helper()
-	return startIn(t, t.TempDir(), change...)
+	return startIn(t, filepath.Dir(newFile(t)), change...)
 }
 
 func startIn(t testing.TB, dir string, change ...func(*Options)) *console {

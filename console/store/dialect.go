@@ -40,7 +40,7 @@ func connect(path string) (writer, reader *sql.DB, err error) {
 	}
 	writer.SetMaxOpenConns(1)
 	writer.SetMaxIdleConns(1)
-	reader, err = sql.Open("sqlite", source(path, "_txlock=deferred", "_pragma=query_only(1)"))
+	reader, err = sql.Open("sqlite", source(path, "_txlock=deferred", "_pragma=query_only(1)", "_pragma=cache_size(-8000)"))
 	if err != nil {
 		return nil, nil, errors.Join(err, writer.Close())
 	}

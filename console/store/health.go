@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"sekisho/internal/policy"
@@ -16,25 +18,45 @@ type HealthRow struct {
 	OS               string
 	LastContact      time.Time
 	ReportedAt       time.Time // when its results changed last; zero is never
-	Cells            []Cell
+	line             string    // its cells, not read yet: a page looks at thousands of terminals and shows few
+}
+
+// Reported says that the terminal has said something of its checks.
+func (r *HealthRow) Reported() bool { return r.line != "" }
+
+// Cells reads the row's cells into the room of a slice that its caller has done with; nil makes room.
+func (r *HealthRow) Cells(room []Cell) []Cell { return readLineOf(r.line, room) }
+
+// Cell gives one check of the row.
+func (r *HealthRow) Cell(check string) (Cell, bool) {
+	return findCell(r.Cells(nil), check)
+}
+
+func findCell(cells []Cell, check string) (Cell, bool) {
+	if i := slices.IndexFunc(cells, func(c Cell) bool { return c.Check == check }); i >= 0 {
+		return cells[i], true
+	}
+	return Cell{}, false
 }
 
 // maxFleet bounds what one page looks at.
 const maxFleet = 20000
 
-// HealthFleet gives every terminal in use of a group ("" all), by name.
+// HealthFleet gives every terminal in use of a group ("" all), by name. They are put in order here: the database would carry all
+// lines through its sorting.
 func (db *DB) HealthFleet(ctx context.Context, group string) ([]HealthRow, error) {
 	rows, err := db.reader.QueryContext(ctx, `SELECT t.id, t.name, t.group_id, g.name, t.os, t.last_contact, COALESCE(l.line, ''), COALESCE(l.changed_at, 0)
 		FROM terminals t JOIN groups g ON g.id = t.group_id LEFT JOIN health_lines l ON l.terminal = t.id
-		WHERE t.retired_at = 0 AND ($1 = '' OR t.group_id = $1) ORDER BY t.name, t.id LIMIT $2`, group, maxFleet)
-	return collect(rows, err, readHealthRow)
+		WHERE t.retired_at = 0 AND ($1 = '' OR t.group_id = $1) LIMIT $2`, group, maxFleet)
+	fleet, err := collect(rows, err, readHealthRow)
+	slices.SortFunc(fleet, func(a, b HealthRow) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Terminal, b.Terminal)) })
+	return fleet, err
 }
 
 func readHealthRow(s scanner) (r HealthRow, err error) {
 	var contact, changed int64
-	var text string
-	err = s.Scan(&r.Terminal, &r.Name, &r.Group, &r.GroupName, &r.OS, &contact, &text, &changed)
-	r.LastContact, r.ReportedAt, r.Cells = moment(contact), moment(changed), readLineOf(text)
+	err = s.Scan(&r.Terminal, &r.Name, &r.Group, &r.GroupName, &r.OS, &contact, &r.line, &changed)
+	r.LastContact, r.ReportedAt = moment(contact), moment(changed)
 	return r, err
 }
 
@@ -147,11 +169,13 @@ func countHealth(fleet []HealthRow, since time.Time) map[[2]string]*HealthDay {
 		}
 		return counts[key]
 	}
-	for _, c := range policy.Catalogue() {
-		for i := range fleet {
-			r := &fleet[i]
+	var cells []Cell
+	for i := range fleet {
+		r := &fleet[i]
+		cells = r.Cells(cells)
+		for _, c := range policy.Catalogue() {
 			n := at(r.Group, c.ID)
-			cell, ok := r.Cell(c.ID)
+			cell, ok := findCell(cells, c.ID)
 			if !ok || r.LastContact.Before(since) {
 				n.Unreported++
 				continue
@@ -176,16 +200,6 @@ func (d *HealthDay) add(c Cell) {
 	if c.Waiver != "" && c.Result != policy.ResultPass {
 		d.Waived++
 	}
-}
-
-// Cell gives one check of the row.
-func (r *HealthRow) Cell(check string) (Cell, bool) {
-	for i := range r.Cells {
-		if r.Cells[i].Check == check {
-			return r.Cells[i], true
-		}
-	}
-	return Cell{}, false
 }
 
 // HealthDays gives how a check stood in a group ("" all) since a day, oldest first.

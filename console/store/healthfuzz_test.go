@@ -24,7 +24,7 @@ func FuzzReadCheck(f *testing.F) {
 			t.Fatalf("%q of %q passes", body, id)
 		}
 		made := []Cell{{Check: clean(id), Result: policy.Result(row.result), Stage: row.stage, Code: row.code, Waiver: row.waiver, Since: moment(row.since)}}
-		back := readLineOf(spellLine(made))
+		back := readLineOf(spellLine(made), nil)
 		if len(back) != 1 || back[0] != made[0] {
 			t.Fatalf("%+v came back as %+v", made, back)
 		}

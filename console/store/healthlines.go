@@ -154,24 +154,28 @@ func spellLine(cells []Cell) string {
 	return b.String()
 }
 
-// readLineOf is its reverse; what is damaged is left out.
-func readLineOf(text string) []Cell {
-	cells := make([]Cell, 0, min(strings.Count(text, "\n"), maxChecks))
+// readLineOf is its reverse; what is damaged is left out. The cells stand in room, as far as there is some.
+func readLineOf(text string, room []Cell) []Cell {
+	cells := room[:0]
+	if cells == nil {
+		cells = make([]Cell, 0, min(strings.Count(text, "\n"), maxChecks))
+	}
 	for one := range strings.SplitSeq(text, "\n") {
-		var c Cell
-		var rest, since string
-		var ok [5]bool
-		c.Check, rest, ok[0] = strings.Cut(one, "\t")
-		var result string
-		result, rest, ok[1] = strings.Cut(rest, "\t")
-		c.Stage, rest, ok[2] = strings.Cut(rest, "\t")
-		c.Code, rest, ok[3] = strings.Cut(rest, "\t")
-		c.Waiver, since, ok[4] = strings.Cut(rest, "\t")
-		n, err := strconv.ParseInt(since, 10, 64)
-		if c.Result = policy.Result(result); ok[4] && err == nil {
-			c.Since = moment(n)
+		if c, ok := readCellOf(one); ok {
 			cells = append(cells, c)
 		}
 	}
 	return cells
+}
+
+func readCellOf(one string) (c Cell, ok bool) {
+	var result string
+	for _, field := range []*string{&c.Check, &result, &c.Stage, &c.Code, &c.Waiver} {
+		if *field, one, ok = strings.Cut(one, "\t"); !ok {
+			return c, false
+		}
+	}
+	n, err := strconv.ParseInt(one, 10, 64)
+	c.Result, c.Since = policy.Result(result), moment(n)
+	return c, err == nil
 }

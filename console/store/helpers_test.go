@@ -1,12 +1,14 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
-	"path/filepath"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
+	"sekisho/console/store/blank"
 	"sekisho/internal/policy"
 	"sekisho/internal/wire"
 )
@@ -25,13 +27,16 @@ func tokyo(t testing.TB) *time.Location {
 // open gives an empty database with one group and its policy.
 func open(t testing.TB) *DB {
 	t.Helper()
-	db := reopen(t, filepath.Join(t.TempDir(), "console.db"))
+	db := reopen(t, newFile(t))
 	must(t, db.PutGroup(t.Context(), "default", "既定", "test", noon))
 	_, err := db.PutGroupPolicy(t.Context(), GroupPolicy{Group: "default", By: "test", Reason: "first",
 		Control: policy.Control{Mode: policy.ModeAudit}}, 0, noon)
 	must(t, err)
 	return db
 }
+
+// newFile is an empty database.
+var newFile = blank.Of(func(path string) (io.Closer, error) { return Open(context.Background(), path, time.UTC) })
 
 func reopen(t testing.TB, path string) *DB {
 	t.Helper()

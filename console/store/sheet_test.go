@@ -305,6 +305,27 @@ func TestADryRunIsFollowedAndCancelledByAnyReplica(t *testing.T) {
 	}
 }
 
+func TestANewDryRunStopsTheOlderOneOfItsGroupOnly(t *testing.T) {
+	db := open(t)
+	must(t, db.PutGroup(t.Context(), "office", "事務端末", "1007", noon))
+	begin := func(group string) int64 {
+		id, err := db.BeginDryRun(t.Context(), DryRun{Group: group, Total: 9, Body: "{}", By: "1007"}, noon)
+		must(t, err)
+		return id
+	}
+	ended, older, other := begin("default"), begin("default"), begin("office")
+	must(t, db.MoveDryRun(t.Context(), DryRun{ID: older, State: RunDone, Done: 9, Total: 9}, noon))
+	older, newer := begin("default"), begin("default")
+	for id, want := range map[int64]string{ended: RunCancelled, older: RunCancelled, other: RunRunning, newer: RunRunning} {
+		if run, err := db.DryRun(t.Context(), id); err != nil || run.State != want {
+			t.Errorf("run %d is %s, not %s: %v", id, run.State, want, err)
+		}
+	}
+	if err := db.MoveDryRun(t.Context(), DryRun{ID: older, State: RunRunning, Done: 4, Total: 9}, noon); !errors.Is(err, ErrConflict) {
+		t.Errorf("who runs the older one goes on: %v", err)
+	}
+}
+
 // TestADatabaseBeforeSoftwareKeepsItsPermissions begins with rows as the schema before wrote them.
 func TestADatabaseBeforeSoftwareKeepsItsPermissions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "console.db")

@@ -250,9 +250,13 @@ func readDryRun(s scanner) (r DryRun, err error) {
 	return r, err
 }
 
-// BeginDryRun writes down that one begins; the group's older ones beyond the last twenty are forgotten.
+// BeginDryRun writes down that one begins. It takes the place of one of the group's that still runs: whoever runs that sees
+// that it is cancelled. The group's older ones beyond the last twenty are forgotten.
 func (db *DB) BeginDryRun(ctx context.Context, r DryRun, now time.Time) (id int64, err error) {
 	err = db.change(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE dry_runs SET state = 'cancelled', seen_at = $1 WHERE group_id = $2 AND state = 'running'`, ms(now), r.Group); err != nil {
+			return err
+		}
 		err := tx.QueryRowContext(ctx, `INSERT INTO dry_runs (group_id, state, done, total, body, made_by, made_at, seen_at)
 			VALUES ($1, 'running', 0, $2, $3, $4, $5, $5) RETURNING id`, r.Group, r.Total, r.Body, r.By, ms(now)).Scan(&id)
 		if err != nil {

@@ -57,6 +57,9 @@ func TestRecordsThatNobodyChangedAreVerified(t *testing.T) {
 }
 
 func TestAChangedRecordIsNamedWithTerminalJournalAndNumber(t *testing.T) {
+	whole := storeOf(t)
+	_, err := whole.writer.Exec(`DELETE FROM handling`)
+	must(t, err)
 	for change, want := range map[string]string{
 		`UPDATE events SET body = replace(body, '"blocked"', '"allowed"') WHERE seq = 777`:                              "terminal PC-t1 (t1), journal journal-1, number 777: its hash",
 		`UPDATE events SET hash = x'00' WHERE seq = 777`:                                                                "journal-1, number 777: its hash",
@@ -70,10 +73,10 @@ func TestAChangedRecordIsNamedWithTerminalJournalAndNumber(t *testing.T) {
 		`UPDATE audits SET detail = '{}' WHERE id = 3`:                                                                  "audit trail: row 3",
 		`DELETE FROM events WHERE journal = (SELECT id FROM journals WHERE outbox = 'journal-3') AND seq = 3`:           "journal-3, number 4: the record before it is missing",
 	} {
-		db := storeOf(t)
-		_, err := db.writer.Exec(`DELETE FROM handling`)
-		must(t, err)
-		_, err = db.writer.Exec(change)
+		path := filepath.Join(t.TempDir(), "copy.db")
+		must(t, whole.Backup(t.Context(), path))
+		db := reopen(t, path)
+		_, err := db.writer.Exec(change)
 		must(t, err)
 		v, err := db.Verify(t.Context(), noon, noProgress)
 		must(t, err)

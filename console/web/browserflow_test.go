@@ -15,6 +15,7 @@ import (
 )
 
 func TestAHelpdeskGivesAPermissionInARealBrowserAndSeesItBecomeUsable(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, bundledAssets(t))
 	f := s.fill()
 	w := openWindow(t, s)
@@ -47,6 +48,7 @@ func TestAHelpdeskGivesAPermissionInARealBrowserAndSeesItBecomeUsable(t *testing
 }
 
 func TestARenewingPageTakesNeitherFocusNorPlaceNorWhatIsTyped(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, bundledAssets(t))
 	f := s.fill()
 	w := openWindow(t, s)
@@ -62,6 +64,7 @@ func TestARenewingPageTakesNeitherFocusNorPlaceNorWhatIsTyped(t *testing.T) {
 }
 
 func TestTheKeysMoveTheCursorAndOpenTheRow(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, bundledAssets(t))
 	s.fill()
 	w := openWindow(t, s)
@@ -80,6 +83,7 @@ func TestTheKeysMoveTheCursorAndOpenTheRow(t *testing.T) {
 }
 
 func TestAPolicyIsChangedInARealBrowserWithoutLosingWhatIsTyped(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, bundledAssets(t))
 	f := s.fill()
 	w := openWindow(t, s)
@@ -103,6 +107,7 @@ func TestAPolicyIsChangedInARealBrowserWithoutLosingWhatIsTyped(t *testing.T) {
 }
 
 func TestADryRunTellsHowFarItIsAndCanBeStoppedInARealBrowser(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, bundledAssets(t))
 	f := s.full()
 	w := openWindow(t, s)
@@ -136,6 +141,7 @@ func TestADryRunTellsHowFarItIsAndCanBeStoppedInARealBrowser(t *testing.T) {
 // A page that slides to where its address leads takes a button away from under the hand: the press would hit nothing, or the
 // button beside it.
 func TestAPageStandsStillFromTheMomentItIsSeen(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, bundledAssets(t))
 	f := s.full()
 	w := openWindow(t, s)

@@ -94,18 +94,17 @@ func (s *server) grants(r *request) error {
 
 // grantForm is the permission being filled in; what was typed stays when something is refused.
 type grantForm struct {
-	Event     int64             `json:"event"`
-	Terminal  terminalView      `json:"terminal"`
-	Device    policy.Device     `json:"device"`
-	Words     string            `json:"device_words"`
-	NoGrant   string            `json:"no_grant,omitempty"`
-	From      string            `json:"from"`
-	Until     string            `json:"until"`
-	Latest    time.Time         `json:"latest"` // the fiscal year's end
-	Reason    string            `json:"reason"`
-	Problems  map[string]string `json:"problems,omitempty"` // field -> what is wrong, in words
-	Order     []string          `json:"-"`
-	EventView eventView         `json:"-"`
+	refusals
+	Event     int64         `json:"event"`
+	Terminal  terminalView  `json:"terminal"`
+	Device    policy.Device `json:"device"`
+	Words     string        `json:"device_words"`
+	NoGrant   string        `json:"no_grant,omitempty"`
+	From      string        `json:"from"`
+	Until     string        `json:"until"`
+	Latest    time.Time     `json:"latest"` // the fiscal year's end
+	Reason    string        `json:"reason"`
+	EventView eventView     `json:"-"`
 }
 
 func (s *server) newGrant(r *request) error {
@@ -159,7 +158,7 @@ func (s *server) grantForm(r *request, event string) (grantForm, store.Event, er
 	p, dev := s.pages[r.lang], e.Record.Event.Device
 	return grantForm{
 		Event: id, Terminal: s.terminalView(t, r.now), Device: dev, Words: p.device(dev), NoGrant: cannotGrant(dev),
-		Latest: p.cal.endOfYear(r.now).Add(-time.Second), EventView: p.event(e), Problems: map[string]string{},
+		Latest: p.cal.endOfYear(r.now).Add(-time.Second), EventView: p.event(e),
 	}, e, nil
 }
 
@@ -225,15 +224,6 @@ func (s *server) readGrant(r *request, form *grantForm, e store.Event) store.Gra
 		g.Port = dev.Port
 	}
 	return g
-}
-
-// refuse keeps the first thing that is wrong with a field, in the order of the form.
-func (f *grantForm) refuse(field, words string) {
-	if _, have := f.Problems[field]; have {
-		return
-	}
-	f.Problems[field] = words
-	f.Order = append(f.Order, field)
 }
 
 // lastPart is the field of a path: grants[0].until is until.

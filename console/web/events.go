@@ -1,6 +1,7 @@
 package web
 
 import (
+	"regexp"
 	"time"
 
 	"sekisho/console/store"
@@ -147,6 +148,29 @@ func (p *pages) otherTitle(rec wire.Record) string {
 	return p.words.word("title", rec.Kind)
 }
 
+// The notes that programs of this project write into most records, for people to read in their language.
+var notes = []struct {
+	form *regexp.Regexp
+	key  string
+}{
+	{regexp.MustCompile(`^found by the console in journal (\S+) at number (\d+)$`), "note.found"},
+	{regexp.MustCompile(`^version (\S+?)(?:, before: \w+)?$`), "note.version"}, // how it ended before is in the title
+}
+
+// note is what a record says beside its code; what has no words here stands as it was written.
+func (p *pages) note(text string) string {
+	for _, n := range notes {
+		if m := n.form.FindStringSubmatch(text); m != nil {
+			args := make([]any, 0, len(m)-1)
+			for _, one := range m[1:] {
+				args = append(args, one)
+			}
+			return p.words.say(n.key, args...)
+		}
+	}
+	return text
+}
+
 // detail is the small line below: what helps to tell this one from the next.
 func (p *pages) detail(rec wire.Record) string {
 	if rec.Kind == wire.RecordProgram && rec.Software != nil {
@@ -159,7 +183,7 @@ func (p *pages) detail(rec wire.Record) string {
 		return p.checkDetail(rec.Check)
 	}
 	if rec.Event == nil {
-		return rec.Note
+		return p.note(rec.Note)
 	}
 	line := p.facts(rec.Event.Device)
 	if policy.Composite(rec.Event.Device.Kinds) {

@@ -188,7 +188,7 @@ func (p *pages) span(family string, d time.Duration) string {
 		return p.words.say(family + ".now")
 	case d < time.Hour:
 		return p.words.say(family+".minutes", int(d.Minutes()))
-	case d < 48*time.Hour:
+	case d < 24*time.Hour || family == "left" && d < 48*time.Hour:
 		return p.words.say(family+".hours", int(d.Hours()), int(d.Minutes())%60)
 	}
 	return p.words.say(family+".days", int(d.Hours())/24)

@@ -4,7 +4,6 @@ package web
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -14,6 +13,7 @@ import (
 
 // TestFromTheMatrixToAWaiverInARealBrowser walks the way of an administrator: who fails, why, who answers for it.
 func TestFromTheMatrixToAWaiverInARealBrowser(t *testing.T) {
+	t.Parallel()
 	for _, lang := range languages {
 		s := newSite(t, bundledAssets(t))
 		f := s.fill()
@@ -47,6 +47,7 @@ func TestFromTheMatrixToAWaiverInARealBrowser(t *testing.T) {
 
 // TestAProductIsAddedTriedAndPublishedInARealBrowser adds a definition that no release knows.
 func TestAProductIsAddedTriedAndPublishedInARealBrowser(t *testing.T) {
+	t.Parallel()
 	for _, lang := range languages {
 		s := newSite(t, bundledAssets(t))
 		f := s.fill()
@@ -83,6 +84,7 @@ func TestAProductIsAddedTriedAndPublishedInARealBrowser(t *testing.T) {
 
 // TestAMatrixOfManyTerminalsIsReadable looks at a fleet, empty lists and all, in both languages and both widths.
 func TestAMatrixOfManyTerminalsIsReadable(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, bundledAssets(t))
 	f := s.fill()
 	for i := range 40 {
@@ -94,23 +96,15 @@ func TestAMatrixOfManyTerminalsIsReadable(t *testing.T) {
 	}
 	w := openWindow(t, s)
 	w.signIn("1007")
-	for _, look := range []struct {
-		lang  string
-		width int
-	}{{"ja", 1280}, {"ja", 390}, {"en", 1280}, {"en", 390}} {
-		w.look(look.lang, "light")
-		w.do(chromedp.EmulateViewport(int64(look.width), 900))
+	for _, lang := range languages {
+		w.look(lang, "light")
 		for _, address := range []string{"/health?area=all", "/health"} {
-			page := fmt.Sprintf("%s %s %d", address, look.lang, look.width)
-			w.open(address)
-			w.axe(page)
-			w.fits(page, look.width)
+			page := address + " " + lang
+			w.looks(address, "many-"+lang)
 			w.do(discard(`const box = document.querySelector(".s-matrix-scroll"); box.scrollTo(300, 200)`))
 			if !ask[bool](w, `(() => { const box = document.querySelector(".s-matrix-scroll"), left = box.getBoundingClientRect().left; return [...box.querySelectorAll("tbody .who")].every(c => Math.abs(c.getBoundingClientRect().left - left) < 2) })()`) {
 				t.Errorf("%s: the first column does not stay", page)
 			}
-			w.keep("matrix-" + strings.NewReplacer("/", "", "?", "-", "=", "-").Replace(address) + fmt.Sprintf("-%s-%d", look.lang, look.width))
-			w.silent(page)
 		}
 	}
 }

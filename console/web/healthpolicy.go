@@ -16,12 +16,11 @@ import (
 
 // healthPolicyPage is a group's control of checks as a form: what is checked, against what, and since when it counts.
 type healthPolicyPage struct {
+	refusals
 	Group    groupView         `json:"group"`
 	BasedOn  int64             `json:"based_on"`
 	Begun    bool              `json:"begun"` // the group has checks already
 	Form     map[string]string `json:"form"`
-	Problems map[string]string `json:"problems,omitempty"`
-	Order    []string          `json:"-"`
 	Checked  bool              `json:"checked"`
 	Changes  []change          `json:"changes"`
 	Affected []string          `json:"affected"`
@@ -223,16 +222,8 @@ func readDay(line string) (string, bool) {
 }
 
 // healthOf gives the group with its newest policy.
-func (s *server) healthOf(r *request) (g groupView, have store.GroupPolicy, err error) {
-	if g, err = s.group(r); err != nil {
-		return g, have, err
-	}
-	have, err = s.DB.GroupPolicy(r.Context(), g.ID, 0)
-	return g, have, err
-}
-
 func (s *server) healthPolicy(r *request) error {
-	g, have, err := s.healthOf(r)
+	g, have, err := s.policyOf(r)
 	if err != nil {
 		return err
 	}
@@ -255,7 +246,7 @@ func (s *server) showHealthPolicy(r *request, body healthPolicyPage, have store.
 
 // changeHealth looks at what the form says, and publishes it as a new version when that was asked for.
 func (s *server) changeHealth(r *request) error {
-	g, have, err := s.healthOf(r)
+	g, have, err := s.policyOf(r)
 	if err != nil {
 		return err
 	}
@@ -269,7 +260,7 @@ func (s *server) changeHealth(r *request) error {
 	f := healthForm{r.PostForm, map[string]string{}}
 	want, after := have, f.read(*before)
 	want.Health, want.By, want.Reason = &after, r.by(), f.get("reason")
-	body := healthPolicyPage{Group: g, Form: map[string]string{}, Problems: map[string]string{}}
+	body := healthPolicyPage{Group: g, Form: map[string]string{}}
 	for k := range r.PostForm {
 		body.Form[k] = r.PostForm.Get(k)
 	}
@@ -347,12 +338,8 @@ func (b *healthPolicyPage) validate(want store.GroupPolicy, f healthForm, p *pag
 	for _, one := range healthProblems(want) {
 		b.refuse(healthField(one.Path, want.Health), one.Text.In(p.cal.lang))
 	}
-	for field, key := range f.unread {
-		b.refuse(field, p.words.say(key))
-	}
-	if len([]rune(want.Reason)) > 1000 {
-		b.refuse("reason", p.words.say("violation.reason_long"))
-	}
+	b.unread(f.unread, p.words)
+	b.judgeReason(want.Reason, p.words)
 }
 
 // healthProblems is what is wrong with a group's control of checks, and with nothing else of its policy.
@@ -362,17 +349,6 @@ func healthProblems(want store.GroupPolicy) []policy.Problem {
 		doc.Clauses[id] = c
 	}
 	return slices.DeleteFunc(doc.Validate(), func(p policy.Problem) bool { return !strings.HasPrefix(p.Path, "health.") })
-}
-
-func (b *healthPolicyPage) refuse(field, text string) {
-	if _, have := b.Problems[field]; have {
-		return
-	}
-	if b.Problems == nil {
-		b.Problems = map[string]string{}
-	}
-	b.Problems[field] = text
-	b.Order = append(b.Order, field)
 }
 
 var checkPath = regexp.MustCompile(`^checks\[(\d+)\]\.(limits\[(\w+)\]|grace\.(\w+)|mode|allowed|separate)`)

@@ -23,8 +23,18 @@ type probeView struct {
 	Words string `json:"words"`
 }
 
+// Reads names each fact once, however many places it is looked for in.
+func (v probeView) Reads() (facts []string) {
+	for _, f := range v.Facts {
+		if !slices.Contains(facts, f.Fact) {
+			facts = append(facts, f.Fact)
+		}
+	}
+	return facts
+}
+
 func (s *server) probes(r *request) error {
-	g, have, err := s.healthOf(r)
+	g, have, err := s.policyOf(r)
 	if err != nil {
 		return err
 	}
@@ -52,14 +62,13 @@ func (p *pages) probeWords(b policy.Probe) string {
 // probePage is one product's definition as a form of rows: what tells that it is there, and where each fact stands.
 // Every press comes back with everything typed.
 type probePage struct {
+	refusals
 	Group    groupView         `json:"group"`
 	BasedOn  int64             `json:"based_on"`
 	New      bool              `json:"new"`
 	Form     map[string]string `json:"form"`
 	Detect   []int             `json:"-"`
 	Facts    []int             `json:"-"`
-	Problems map[string]string `json:"problems,omitempty"`
-	Order    []string          `json:"-"`
 	Checked  bool              `json:"checked"`
 	Changes  []change          `json:"changes,omitempty"`
 	Affected int               `json:"affected"`
@@ -232,7 +241,7 @@ func (b *probePage) shift(family string, n, of int) {
 }
 
 func (s *server) probe(r *request) error {
-	g, have, err := s.healthOf(r)
+	g, have, err := s.policyOf(r)
 	if err != nil {
 		return err
 	}
@@ -274,14 +283,14 @@ func (s *server) showProbe(r *request, body probePage, code int) error {
 
 // changeProbe does what the pressed button says: one row more or less, a try with pasted samples, the look at what changes, or publishing.
 func (s *server) changeProbe(r *request) error {
-	g, have, err := s.healthOf(r)
+	g, have, err := s.policyOf(r)
 	if err != nil {
 		return err
 	}
 	if err := r.ParseForm(); err != nil {
 		return errBadForm
 	}
-	body := probePage{Group: g, New: r.PathValue("probe") == "new", Form: map[string]string{}, Problems: map[string]string{}}
+	body := probePage{Group: g, New: r.PathValue("probe") == "new", Form: map[string]string{}}
 	for k := range r.PostForm {
 		body.Form[k] = r.PostForm.Get(k)
 		if !strings.HasSuffix(k, ".sample") && !strings.HasSuffix(k, ".separator") {
@@ -369,12 +378,6 @@ func (b *probePage) validate(one policy.Probe, want store.GroupPolicy, p *pages)
 		for _, problem := range healthProblems(want) {
 			b.refuse("id", problem.Text.In(p.cal.lang))
 		}
-	}
-}
-
-func (b *probePage) refuse(field, text string) {
-	if _, have := b.Problems[field]; !have {
-		b.Problems[field], b.Order = text, append(b.Order, field)
 	}
 }
 

@@ -23,6 +23,7 @@ type checkSheet struct {
 	Checking  bool        `json:"checking"` // the group's policy looks at checks
 	Areas     []sheetArea `json:"areas"`
 	Sum       tally       `json:"sum"`
+	Needs     []sheetLine `json:"needs"` // what somebody has to look at, the most urgent first
 }
 
 type sheetArea struct {
@@ -61,19 +62,26 @@ func (s *server) checkSheet(r *request) error {
 	if err != nil {
 		return err
 	}
-	list, at, err := s.DB.TerminalHealth(r.Context(), t.ID)
+	body, err := s.sheetOf(r, s.terminalView(t, r.now))
 	if err != nil {
 		return err
+	}
+	return show(s, r, "health-sheet", body, title("health.sheet.title", t.Name), section("terminals"))
+}
+
+func (s *server) sheetOf(r *request, t terminalView) (checkSheet, error) {
+	list, at, err := s.DB.TerminalHealth(r.Context(), t.ID)
+	if err != nil {
+		return checkSheet{}, err
 	}
 	have, err := s.DB.GroupPolicy(r.Context(), t.Group, 0)
 	if err != nil {
-		return err
+		return checkSheet{}, err
 	}
-	view := s.terminalView(t, r.now)
-	body := checkSheet{ID: t.ID, Name: t.Name, Group: t.Group, GroupName: t.GroupName, OS: view.OS, Contact: t.LastContact, Silent: view.Silent,
+	body := checkSheet{ID: t.ID, Name: t.Name, Group: t.Group, GroupName: t.GroupName, OS: t.OS, Contact: t.LastContact, Silent: t.Silent,
 		Whole: at.Whole, ChangedAt: at.ChangedAt, Reported: len(list) > 0, Checking: have.Health != nil}
 	body.fill(s.pages[r.lang], list, have.Health, r.now)
-	return show(s, r, "health-sheet", body, title("health.sheet.title", t.Name), section("terminals"))
+	return body, nil
 }
 
 // fill goes through the catalogue, and then through what the terminal says beside it.
@@ -92,6 +100,34 @@ func (b *checkSheet) fill(p *pages, list []store.Checked, h *policy.Health, now 
 	for _, c := range list {
 		b.put(p, "other", p.sheetLine(c, h, now))
 	}
+	b.needs()
+}
+
+// urgency is what somebody has to look at, the most urgent first: failures that nobody answers for by their stage, then what
+// nobody knows.
+var urgency = []string{policy.StageViolation, policy.StageWarning, policy.StageNotice, string(policy.ResultUnknown)}
+
+func (l sheetLine) urgency() int {
+	switch {
+	case l.Off || l.Waiver != "" || l.Waived != nil:
+	case l.Shown == policy.ResultFail:
+		return slices.Index(urgency, stageWord(l.Stage))
+	case l.Shown == policy.ResultUnknown:
+		return len(urgency) - 1
+	}
+	return -1
+}
+
+func (b *checkSheet) needs() {
+	b.Needs = []sheetLine{}
+	for _, a := range b.Areas {
+		for _, l := range a.Rows {
+			if l.urgency() >= 0 {
+				b.Needs = append(b.Needs, l)
+			}
+		}
+	}
+	slices.SortStableFunc(b.Needs, func(x, y sheetLine) int { return x.urgency() - y.urgency() })
 }
 
 func isOff(h *policy.Health, id string) bool {
@@ -117,6 +153,9 @@ func (p *pages) sheetLine(c store.Checked, h *policy.Health, now time.Time) shee
 	line := sheetLine{CheckResult: c.CheckResult, Shown: policy.Result(resultWord(c.Result)), Why: p.why(c.Code), Reading: p.reading(c.Value), Wanted: p.wanted(c.Want), Old: c.Old}
 	if line.Shown == policy.ResultFail {
 		line.Todo, line.Did, line.Next = p.todo(c.Check), p.did(c.Act), p.nextStage(c.CheckResult, h)
+	}
+	if line.Shown == policy.ResultUnknown {
+		line.Todo = p.words.say("health.unknown.todo")
 	}
 	return line
 }
@@ -232,7 +271,7 @@ func (b *checkPage) count(p *pages, id string, fleet []store.HealthRow, silent t
 	for i := range fleet {
 		t := &fleet[i]
 		c, ok := t.Cell(id)
-		result := resultHere(c, ok, len(t.Cells) == 0 || t.LastContact.Before(silent))
+		result := resultHere(c, ok, !t.Reported() || t.LastContact.Before(silent))
 		b.add(result, c)
 		at := slices.IndexFunc(b.Groups, func(g groupTally) bool { return g.ID == t.Group })
 		if at < 0 {
@@ -274,6 +313,13 @@ type trend struct {
 	From time.Time  `json:"from,omitzero"`
 	To   time.Time  `json:"to,omitzero"`
 	Days []trendDay `json:"days"`
+	Axis []tick     `json:"-"`
+}
+
+// tick is a day that is named below the bars.
+type tick struct {
+	Day       time.Time
+	X, Anchor string
 }
 
 type trendDay struct {
@@ -291,7 +337,9 @@ func (p *pages) trend(days []store.HealthDay, now time.Time) trend {
 		return t
 	}
 	t.From, t.To = days[0].Day, days[len(days)-1].Day
-	first, width := p.cal.startOfDay(now).AddDate(0, 0, -trendDays), 100/float64(trendDays+1)
+	today := p.cal.startOfDay(now)
+	first, width := today.AddDate(0, 0, -trendDays), 100/float64(trendDays+1)
+	t.Axis = []tick{{first, "0%", "start"}, {today.AddDate(0, 0, -trendDays/2), "50%", "middle"}, {today, "100%", "end"}}
 	for _, d := range days {
 		n := int(p.cal.startOfDay(d.Day).Sub(first).Hours()/24 + 0.5)
 		one := trendDay{Day: d.Day, tally: tally{Pass: d.Pass, Fail: d.Fail, Unknown: d.Unknown, NotApplicable: d.NotApplicable, Unreported: d.Unreported, Waived: d.Waived},

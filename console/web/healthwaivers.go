@@ -14,20 +14,19 @@ import (
 
 // waiversPage is a group's waivers, and the form for another.
 type waiversPage struct {
+	refusals
 	Group     groupView         `json:"group"`
 	BasedOn   int64             `json:"based_on"`
 	Begun     bool              `json:"begun"`
 	Waivers   []waiverView      `json:"waivers"`
 	Form      map[string]string `json:"form"`
-	Problems  map[string]string `json:"problems,omitempty"`
-	Order     []string          `json:"-"`
 	Checks    []healthArea      `json:"-"`
 	Terminals []store.Terminal  `json:"-"`
 	Done      string            `json:"done,omitempty"`
 }
 
 func (s *server) waivers(r *request) error {
-	g, have, err := s.healthOf(r)
+	g, have, err := s.policyOf(r)
 	if err != nil {
 		return err
 	}
@@ -79,14 +78,14 @@ func (s *server) waiverFor(p *pages, w policy.Waiver, g groupView, list []store.
 // addWaiver publishes a version of the group's policy that holds it. Without an end, a reason, a measure or somebody who
 // approved it there is none.
 func (s *server) addWaiver(r *request) error {
-	g, have, err := s.healthOf(r)
+	g, have, err := s.policyOf(r)
 	if err != nil {
 		return err
 	}
 	if err := r.ParseForm(); err != nil {
 		return errBadForm
 	}
-	body := waiversPage{Group: g, Form: map[string]string{}, Problems: map[string]string{}}
+	body := waiversPage{Group: g, Form: map[string]string{}}
 	for k := range r.PostForm {
 		body.Form[k] = strings.TrimSpace(r.PostForm.Get(k))
 	}
@@ -176,15 +175,9 @@ func nextWaiver(list []policy.Waiver) string {
 	return fmt.Sprintf("W-%04d", most+1)
 }
 
-func (b *waiversPage) refuse(field, text string) {
-	if _, have := b.Problems[field]; !have {
-		b.Problems[field] = text
-	}
-}
-
 // endWaiver ends one now; it stays in the list and in the history.
 func (s *server) endWaiver(r *request) error {
-	g, have, err := s.healthOf(r)
+	g, have, err := s.policyOf(r)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ var resultLooks = map[policy.Result][2]string{
 	policy.ResultUnknown:       {"s-unknown", "unknown"},
 	policy.ResultNotApplicable: {"s-na", "na"},
 	unreported:                 {"s-na", "clock"},
-	unchecked:                  {"s-na", "x"},
+	unchecked:                  {"s-na", "na"},
 }
 
 // result is one of the four, or unreported, as every page shows it. A word that is none of them is not known to be good.

@@ -12,24 +12,23 @@ import (
 
 // editPage is the form of a policy. It is plain fields and buttons: every press comes back with everything typed.
 type editPage struct {
-	Group    groupView         `json:"group"`
-	BasedOn  int64             `json:"based_on"`
-	Form     policyForm        `json:"form"`
-	Problems map[string]string `json:"problems,omitempty"` // field -> words
-	Order    []string          `json:"-"`
-	Checked  bool              `json:"checked"` // shown before publishing
-	Changes  []change          `json:"changes"`
-	Affected []string          `json:"affected"` // names of the group's terminals
-	Shuts    bool              `json:"shuts"`    // publishing shuts the kernel's gate
-	Opens    bool              `json:"opens"`
-	Gates    int               `json:"gates"`           // on so many terminals
-	Gateless int               `json:"gateless"`        // so many have none
-	From     int64             `json:"from,omitempty"`  // an older version that the form was filled with
-	Newer    int64             `json:"newer,omitempty"` // somebody published this meanwhile
-	NewerBy  string            `json:"newer_by,omitempty"`
-	Clauses  []clauseChoice    `json:"-"`
-	Kinds    []policy.Kind     `json:"-"`
-	Open     int               `json:"-"` // the rule that was just added or moved
+	refusals
+	Group    groupView      `json:"group"`
+	BasedOn  int64          `json:"based_on"`
+	Form     policyForm     `json:"form"`
+	Checked  bool           `json:"checked"` // shown before publishing
+	Changes  []change       `json:"changes"`
+	Affected []string       `json:"affected"` // names of the group's terminals
+	Shuts    bool           `json:"shuts"`    // publishing shuts the kernel's gate
+	Opens    bool           `json:"opens"`
+	Gates    int            `json:"gates"`           // on so many terminals
+	Gateless int            `json:"gateless"`        // so many have none
+	From     int64          `json:"from,omitempty"`  // an older version that the form was filled with
+	Newer    int64          `json:"newer,omitempty"` // somebody published this meanwhile
+	NewerBy  string         `json:"newer_by,omitempty"`
+	Clauses  []clauseChoice `json:"-"`
+	Kinds    []policy.Kind  `json:"-"`
+	Open     int            `json:"-"` // the rule that was just added or moved
 }
 
 type clauseChoice struct {
@@ -38,11 +37,7 @@ type clauseChoice struct {
 }
 
 func (s *server) editPolicy(r *request) error {
-	g, err := s.group(r)
-	if err != nil {
-		return err
-	}
-	have, err := s.DB.GroupPolicy(r.Context(), g.ID, 0)
+	g, have, err := s.policyOf(r)
 	if err != nil {
 		return err
 	}
@@ -75,21 +70,16 @@ func (s *server) showEdit(r *request, body editPage, code int) error {
 
 // changePolicy does what the pressed button says: one step of editing, the look at what changes, or publishing.
 func (s *server) changePolicy(r *request) error {
-	g, err := s.group(r)
+	g, p, err := s.pressed(r)
 	if err != nil {
 		return err
 	}
-	if err := r.ParseForm(); err != nil {
-		return errBadForm
-	}
-	body := editPage{Group: g, Form: readPolicyForm(r.PostForm), Problems: map[string]string{}, Open: -1}
-	body.BasedOn, _ = strconv.ParseInt(r.PostFormValue("based_on"), 10, 64)
-	do, arg, _ := strings.Cut(r.PostFormValue("do"), ":")
-	if do != "check" && do != "publish" {
-		body.Open = body.Form.step(do, number(arg))
+	body := editPage{Group: g, BasedOn: p.basedOn, Form: readPolicyForm(r.PostForm), Open: -1}
+	if p.do != "check" && p.do != "publish" {
+		body.Open = body.Form.step(p.do, p.row)
 		return s.showEdit(r, body, http.StatusOK)
 	}
-	return s.checkPolicy(r, body, do == "publish")
+	return s.checkPolicy(r, body, p.do == "publish")
 }
 
 func (s *server) checkPolicy(r *request, body editPage, publish bool) error {
@@ -155,20 +145,8 @@ func (b *editPage) validate(want store.GroupPolicy, lang string, w words) {
 	for _, one := range doc.Validate() {
 		b.refuse(fieldOf(one.Path), one.Text.In(lang))
 	}
-	for field, key := range b.Form.unread {
-		b.refuse(field, w.say(key))
-	}
-	if len([]rune(want.Reason)) > 1000 {
-		b.refuse("reason", w.say("violation.reason_long"))
-	}
-}
-
-func (b *editPage) refuse(field, text string) {
-	if _, have := b.Problems[field]; have {
-		return
-	}
-	b.Problems[field] = text
-	b.Order = append(b.Order, field)
+	b.unread(b.Form.unread, w)
+	b.judgeReason(want.Reason, w)
 }
 
 // fieldOf turns removable_media.rules[2].match.class[0] into r2.match.class, and so for software.

@@ -10,7 +10,6 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -19,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sekisho/console/store"
+	"sekisho/console/store/blank"
 	"sekisho/internal/policy"
 	"sekisho/internal/wire"
 )
@@ -46,9 +46,12 @@ func newSite(t testing.TB, files *Options) *site {
 	return s
 }
 
+// newFile is an empty database.
+var newFile = blank.Of(func(path string) (io.Closer, error) { return store.Open(context.Background(), path, tokyo) })
+
 func newBareSite(t testing.TB, files *Options) *site {
 	t.Helper()
-	db, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "console.db"), tokyo)
+	db, err := store.Open(context.Background(), newFile(t), tokyo)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -203,7 +203,7 @@ func TestADryRunNamesWhatADraftWouldHaveStopped(t *testing.T) {
 	f := s.full()
 	b := s.as("1007")
 	a := b.get(fmt.Sprint("/policy/", f.group, "/software/dryrun/", f.run))
-	a.wants(t, "3件のソフトウェアを、1台で止めていました", "Game Launcher 1.0", "帳票作成ツール 2026 3.2", "KT-0123", "この内容で適用する")
+	a.wants(t, "3件のソフトウェアを、1台で止めていたはずです", "Game Launcher 1.0", "帳票作成ツール 2026 3.2", "KT-0123", "この内容で適用する")
 	s.must(s.db.PutDraft(context.Background(), store.Draft{Group: f.group, BasedOn: 2, Software: policy.DefaultSoftware(), By: "1007"}, s.now.Add(time.Minute)))
 	b.get(fmt.Sprint("/policy/", f.group, "/software/dryrun/", f.run)).wants(t, "いまの下書きの結果ではありません")
 	if a := b.get(fmt.Sprint("/policy/", f.other, "/software/dryrun/", f.run)); a.StatusCode != http.StatusNotFound {

@@ -34,11 +34,7 @@ func cells(r policy.ProgramRule) []string {
 
 // rulesCSV writes a group's rules, of the draft when it is asked for.
 func (s *server) rulesCSV(r *request) error {
-	g, err := s.group(r)
-	if err != nil {
-		return err
-	}
-	have, err := s.DB.GroupPolicy(r.Context(), g.ID, 0)
+	g, have, err := s.policyOf(r)
 	if err != nil {
 		return err
 	}

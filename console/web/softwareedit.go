@@ -7,28 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"sekisho/console/store"
 	"sekisho/internal/policy"
 )
-
-// refusals are what is wrong with a form's fields, in the order of the form.
-type refusals struct {
-	Problems map[string]string `json:"problems,omitempty"` // field -> words
-	Order    []string          `json:"-"`
-}
-
-func (r *refusals) refuse(field, text string) {
-	if _, have := r.Problems[field]; have {
-		return
-	}
-	if r.Problems == nil {
-		r.Problems = map[string]string{}
-	}
-	r.Problems[field] = text
-	r.Order = append(r.Order, field)
-}
 
 // judgeSoftware asks the policy itself what is wrong with a control.
 func (r *refusals) judgeSoftware(group groupView, control policy.Control, contact policy.Contact, s *policy.Software, lang string) {
@@ -37,119 +19,6 @@ func (r *refusals) judgeSoftware(group groupView, control policy.Control, contac
 	for _, one := range doc.Validate() {
 		r.refuse(fieldOf(one.Path), one.Text.In(lang))
 	}
-}
-
-// controlPage is a group's control of software as it is, and what can be done with it.
-type controlPage struct {
-	Group    groupView         `json:"group"`
-	Version  int64             `json:"version"`
-	Software *policy.Software  `json:"software,omitempty"`
-	Rules    []programRuleView `json:"-"`
-	Draft    *draftView        `json:"draft,omitempty"`
-	Overdue  int               `json:"overdue"`
-	Learning bool              `json:"learning"`
-	Learnt   bool              `json:"learnt"` // the time to learn is over
-	Finds    map[string]int    `json:"finds"`  // by list
-	History  []controlVersion  `json:"history"`
-}
-
-// controlVersion is a version of the group's policy that changed the control of software.
-type controlVersion struct {
-	Version int64       `json:"version"`
-	Mode    policy.Mode `json:"mode,omitempty"`
-	Rules   int         `json:"rules"`
-	Reason  string      `json:"reason"`
-	By      string      `json:"by"`
-	At      time.Time   `json:"at"`
-}
-
-type programRuleView struct {
-	policy.ProgramRule
-	N       int
-	Clause  policy.Clause
-	Overdue bool
-}
-
-type draftView struct {
-	By      string    `json:"by"`
-	At      time.Time `json:"at"`
-	BasedOn int64     `json:"based_on"`
-	Changes []change  `json:"changes"`
-	Stale   bool      `json:"stale"` // another version was published since
-}
-
-func (s *server) control(r *request) error {
-	g, err := s.group(r)
-	if err != nil {
-		return err
-	}
-	have, err := s.DB.GroupPolicy(r.Context(), g.ID, 0)
-	if err != nil {
-		return err
-	}
-	p := s.pages[r.lang]
-	body := controlPage{Group: g, Version: have.Version, Software: have.Software, Finds: map[string]int{}}
-	if c := have.Software; c != nil {
-		body.Learning = c.Mode == policy.ModeLearn
-		body.Learnt = body.Learning && !c.LearnUntil.IsZero() && !r.now.Before(c.LearnUntil)
-		body.Rules = programRuleViews(p, c.Rules, r.now)
-	}
-	for _, rule := range body.Rules {
-		if rule.Overdue {
-			body.Overdue++
-		}
-	}
-	if body.Draft, err = s.draftView(r, have); err != nil {
-		return err
-	}
-	history, err := s.DB.GroupHistory(r.Context(), g.ID)
-	if err != nil {
-		return err
-	}
-	body.History = controlHistory(p, history)
-	finds, _, err := s.finds(r.Context(), g.ID, r.now)
-	if err != nil {
-		return err
-	}
-	for _, row := range productsOf(finds) {
-		body.Finds[row.List]++
-	}
-	return show(s, r, "software-control", body, title("control.title", g.Name), section("policy"))
-}
-
-// controlHistory leaves out the versions that changed only something else.
-func controlHistory(p *pages, history []store.GroupPolicy) []controlVersion {
-	var list []controlVersion
-	for i, v := range history {
-		if v.Software == nil || i+1 < len(history) && history[i+1].Version == v.Version-1 && len(p.softwareChanges(history[i+1].Software, v.Software)) == 0 {
-			continue
-		}
-		list = append(list, controlVersion{v.Version, v.Software.Mode, len(v.Software.Rules), v.Reason, v.By, v.At})
-	}
-	return list
-}
-
-func programRuleViews(p *pages, rules []policy.ProgramRule, now time.Time) []programRuleView {
-	views := make([]programRuleView, 0, len(rules))
-	for i, rule := range rules {
-		v := programRuleView{ProgramRule: rule, N: i + 1, Overdue: overdue(rule.Review, now, p.cal.zone)}
-		if rule.Clause != "" {
-			v.Clause = p.clause(rule.Clause)
-		}
-		views = append(views, v)
-	}
-	return views
-}
-
-func (s *server) draftView(r *request, have store.GroupPolicy) (*draftView, error) {
-	d, err := s.DB.Draft(r.Context(), have.Group)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &draftView{By: d.By, At: d.At, BasedOn: d.BasedOn, Changes: s.pages[r.lang].softwareChanges(have.Software, d.Software), Stale: d.BasedOn != have.Version}, nil
 }
 
 // softwareEditPage is the control being changed. What was typed stays; nothing is kept before the last press.
@@ -181,11 +50,7 @@ type effect struct {
 }
 
 func (s *server) editSoftware(r *request) error {
-	g, err := s.group(r)
-	if err != nil {
-		return err
-	}
-	have, err := s.DB.GroupPolicy(r.Context(), g.ID, 0)
+	g, have, err := s.policyOf(r)
 	if err != nil {
 		return err
 	}
@@ -235,22 +100,16 @@ func (s *server) showSoftwareEdit(r *request, body softwareEditPage, code int) e
 
 // changeSoftware does what the pressed button says: one step of editing, keeping a draft, the look at what changes, or publishing.
 func (s *server) changeSoftware(r *request) error {
-	g, err := s.group(r)
+	g, p, err := s.pressed(r)
 	if err != nil {
 		return err
 	}
-	if err := r.ParseForm(); err != nil {
-		return errBadForm
-	}
-	p := s.pages[r.lang]
-	body := softwareEditPage{Group: g, Form: readSoftwareForm(r.PostForm, p.cal), Open: -1}
-	body.BasedOn, _ = strconv.ParseInt(r.PostFormValue("based_on"), 10, 64)
-	do, arg, _ := strings.Cut(r.PostFormValue("do"), ":")
-	if do != "check" && do != "publish" && do != "draft" {
-		body.Open = body.Form.step(do, number(arg), r.by())
+	body := softwareEditPage{Group: g, BasedOn: p.basedOn, Form: readSoftwareForm(r.PostForm, s.pages[r.lang].cal), Open: -1}
+	if p.do != "check" && p.do != "publish" && p.do != "draft" {
+		body.Open = body.Form.step(p.do, p.row, r.by())
 		return s.showSoftwareEdit(r, body, http.StatusOK)
 	}
-	return s.checkSoftware(r, body, do)
+	return s.checkSoftware(r, body, p.do)
 }
 
 func (s *server) checkSoftware(r *request, body softwareEditPage, do string) error {
@@ -262,15 +121,11 @@ func (s *server) checkSoftware(r *request, body softwareEditPage, do string) err
 	want := have
 	want.Software, want.Reason, want.By = body.Form.software(p.cal), body.Form.Reason, r.by()
 	body.judgeSoftware(body.Group, have.Control, have.Contact, want.Software, r.lang)
-	for field, key := range body.Form.unread {
-		body.refuse(field, p.words.say(key))
-	}
+	body.unread(body.Form.unread, p.words)
 	if want.Software.Mode == policy.ModeLearn && body.Form.LearnUntil == "" {
 		body.refuse("learn_until", p.words.say("control.learn_until_missing"))
 	}
-	if len([]rune(want.Reason)) > 1000 {
-		body.refuse("reason", p.words.say("violation.reason_long"))
-	}
+	body.judgeReason(want.Reason, p.words)
 	if len(body.Problems) > 0 {
 		return s.showSoftwareEdit(r, body, http.StatusUnprocessableEntity)
 	}
@@ -366,84 +221,6 @@ func (s *server) effect(r *request, g groupView, have, want *policy.Software) (e
 
 // stops says whether a program is stopped once the policy enforces; also what no rule names may be.
 func stops(f find) bool { return f.Decision.Action == policy.ActionBlock }
-
-// askPublish shows what publishing the draft changes, and asks why.
-func (s *server) askPublish(r *request) error { return s.showPublish(r, &reasonField{}, http.StatusOK) }
-
-func (s *server) showPublish(r *request, reason *reasonField, code int) error {
-	g, have, d, err := s.draftOf(r)
-	if err != nil {
-		return err
-	}
-	p := s.pages[r.lang]
-	e, err := s.effect(r, g, have.Software, d.Software)
-	if err != nil {
-		return err
-	}
-	say := p.words.say
-	body := askPage{
-		Question: say("draft.publish.ask", g.Name), Changes: p.softwareChanges(have.Software, d.Software), Compared: true,
-		Facts: []fact{
-			{say("group"), g.Name}, {say("mode"), p.words.word("software.mode", d.Software.Mode) + say("list.comma") + p.words.word("software.mode.means", d.Software.Mode)},
-			{say("terminals.title"), say("n.terminals", g.Terminals)}, {say("draft.newly_forbidden"), say("draft.stops", len(e.Stopped), e.Terminals) + after(say("list.comma"), e.Stopped)},
-		},
-		Hidden: []fact{{"version", strconv.FormatInt(have.Version, 10)}, {"made", strconv.FormatInt(d.At.UnixMilli(), 10)}},
-		Reason: reason, Action: controlURL(g.ID) + "/publish", Button: say("edit.publish"), Back: controlURL(g.ID),
-	}
-	if d.BasedOn != have.Version {
-		body.Warning, body.Why = say("draft.stale"), say("draft.stale.why")
-	}
-	return s.ask(r, body, "policy", code)
-}
-
-func after(comma string, list []string) string {
-	if len(list) == 0 {
-		return ""
-	}
-	return ": " + strings.Join(list, comma)
-}
-
-func (s *server) draftOf(r *request) (g groupView, have store.GroupPolicy, d store.Draft, err error) {
-	if g, err = s.group(r); err != nil {
-		return
-	}
-	if have, err = s.DB.GroupPolicy(r.Context(), g.ID, 0); err != nil {
-		return
-	}
-	d, err = s.DB.Draft(r.Context(), g.ID)
-	return
-}
-
-// publishDraft publishes what was shown, unless the policy or the draft has changed since.
-func (s *server) publishDraft(r *request) error {
-	_, have, d, err := s.draftOf(r)
-	if err != nil {
-		return err
-	}
-	reason := strings.TrimSpace(r.PostFormValue("reason"))
-	switch {
-	case r.PostFormValue("version") != strconv.FormatInt(have.Version, 10), r.PostFormValue("made") != strconv.FormatInt(d.At.UnixMilli(), 10):
-		return s.showPublish(r, &reasonField{Typed: reason}, http.StatusConflict)
-	case reason == "":
-		return s.showPublish(r, &reasonField{reason, "edit.reason_missing"}, http.StatusUnprocessableEntity)
-	case len([]rune(reason)) > 1000:
-		return s.showPublish(r, &reasonField{reason, "violation.reason_long"}, http.StatusUnprocessableEntity)
-	}
-	want := have
-	want.Software, want.Reason, want.By = d.Software, reason, r.by()
-	return s.publishSoftware(r, want, have.Version)
-}
-
-func (s *server) dropDraft(r *request) error {
-	g, err := s.group(r)
-	if err != nil {
-		return err
-	}
-	if err := s.DB.PutDraft(r.Context(), store.Draft{Group: g.ID, By: r.by()}, r.now); err != nil {
-		return err
-	}
-	return seeOther(r, controlURL(g.ID))
-}
 
 // withRule puts a rule into a copy of a control: before all others when it shall overrule one of them, else behind them,
 // where it changes nothing that is judged already.

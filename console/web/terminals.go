@@ -157,6 +157,24 @@ type terminalPage struct {
 	History    []eventView    `json:"history"`
 	OpenEvents []eventView    `json:"open_events"`
 	OpenTitles []string       `json:"-"`
+	Checks     checksShort    `json:"checks"`
+}
+
+// checksShort is a terminal's checks in a few lines; the rest is on the check sheet.
+type checksShort struct {
+	Checking bool        `json:"checking"`
+	Reported bool        `json:"reported"`
+	Sum      tally       `json:"sum"`
+	Needs    []sheetLine `json:"needs"`
+	More     int         `json:"more"`
+}
+
+// shortNeeds is how many checks the terminal's page names.
+const shortNeeds = 5
+
+func (b checkSheet) short() checksShort {
+	n := min(len(b.Needs), shortNeeds)
+	return checksShort{b.Checking, b.Reported, b.Sum, b.Needs[:n], len(b.Needs) - n}
 }
 
 // faultView is what an agent cannot do: in words where this console knows them, and as the agent said it.
@@ -243,6 +261,11 @@ func (s *server) terminalRest(r *request, body *terminalPage) error {
 			body.OpenTitles = append(body.OpenTitles, e.Title)
 		}
 	}
+	sheet, err := s.sheetOf(r, body.terminalView)
+	if err != nil {
+		return err
+	}
+	body.Checks = sheet.short()
 	body.History, body.OpenEvents, body.Grants = p.events(history), p.events(open), p.grants(grants, r.now)
 	return nil
 }

@@ -1,6 +1,10 @@
 package policy
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Codes of what could not be judged, and of other reasons that stand in a CheckResult. The console translates them.
 const (
@@ -63,6 +67,45 @@ type Origin struct {
 type Entry struct {
 	Word string
 	At   time.Time
+}
+
+// Lines makes entries of words that were read.
+func Lines(words []string) []Entry {
+	out := make([]Entry, 0, len(words))
+	for _, w := range words {
+		out = append(out, Entry{Word: OneLine(w)})
+	}
+	return out
+}
+
+// OneLine keeps a word to one short line: it may come from who wants to be overlooked.
+func OneLine(s string) string {
+	s = strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f || c == 0xfffd {
+			return -1
+		}
+		return c
+	}, strings.ToValidUTF8(s, ""))
+	if len(s) > 200 {
+		s = strings.ToValidUTF8(s[:200], "")
+	}
+	return strings.TrimSpace(s)
+}
+
+// Changed says what is gone (- word) and what came (+ word).
+func Changed(before, now []string) []string {
+	var out []string
+	for _, b := range before {
+		if !slices.Contains(now, b) {
+			out = append(out, "- "+b)
+		}
+	}
+	for _, n := range now {
+		if !slices.Contains(before, n) {
+			out = append(out, "+ "+n)
+		}
+	}
+	return out
 }
 
 // Reading is one fact that was read, or why it was not. Only the functions of an Origin make one that says something: the

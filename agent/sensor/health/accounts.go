@@ -39,7 +39,7 @@ func (e *Eyes) accounts() []policy.Reading {
 	if err != nil {
 		return []policy.Reading{unread(admins, err), unread(guests, err), unread(used, err), unread(weak, err), e.minLength(length)}
 	}
-	return []policy.Reading{e.admins(admins, list), e.guests(guests, list), e.lastLogins(used, list), weak.List(entries(weakAccounts(list))), e.minLength(length)}
+	return []policy.Reading{e.admins(admins, list), e.guests(guests, list), e.lastLogins(used, list), weak.List(policy.Lines(weakAccounts(list))), e.minLength(length)}
 }
 
 func (e *Eyes) accountList() ([]account, error) {
@@ -152,7 +152,7 @@ func (e *Eyes) admins(o policy.Origin, list []account) policy.Reading {
 	}
 	delete(names, "root")
 	delete(names, "")
-	return o.List(entries(sorted(names)))
+	return o.List(policy.Lines(sorted(names)))
 }
 
 func sorted(set map[string]bool) []string {
@@ -207,7 +207,7 @@ func (e *Eyes) guests(o policy.Origin, list []account) policy.Reading {
 	if find.err != nil {
 		return unread(o, find.err)
 	}
-	return o.List(entries(out))
+	return o.List(policy.Lines(out))
 }
 
 // lastLogins dates each person's account by its last login or, when that is later, by when its password was set.
@@ -225,7 +225,7 @@ func (e *Eyes) lastLogins(o policy.Origin, list []account) policy.Reading {
 		if a.changed.After(at) {
 			at = a.changed
 		}
-		out = append(out, policy.Entry{Word: clean(a.name), At: at})
+		out = append(out, policy.Entry{Word: policy.OneLine(a.name), At: at})
 	}
 	return o.List(out)
 }

@@ -181,7 +181,7 @@ func (e *Eyes) autologin() policy.Reading {
 	if find.err != nil {
 		return unread(o, find.err)
 	}
-	return o.List(entries(who))
+	return o.List(policy.Lines(who))
 }
 
 // gdmEnables: a name alone does nothing (gdm(8), custom.conf: AutomaticLoginEnable, TimedLoginEnable).

@@ -24,22 +24,7 @@ func (e *Eyes) hardware() policy.Reading {
 	if err != nil {
 		return unread(o, err)
 	}
-	return o.List(entries(changes(before, now)))
-}
-
-func changes(before, now []string) []string {
-	var out []string
-	for _, b := range before {
-		if !slices.Contains(now, b) {
-			out = append(out, "- "+b)
-		}
-	}
-	for _, n := range now {
-		if !slices.Contains(before, n) {
-			out = append(out, "+ "+n)
-		}
-	}
-	return out
+	return o.List(policy.Lines(policy.Changed(before, now)))
 }
 
 // parts names memory and fixed disks. The kernel keeps a part of the memory for itself, and not always the same, so that

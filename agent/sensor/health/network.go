@@ -78,10 +78,12 @@ func (e *Eyes) linuxNetwork(n netState, err error) []policy.Reading {
 		}
 		return append(out, e.proxies())
 	}
-	list := func(fact, kind string) policy.Reading { return e.of(fact, "rtnetlink").List(entries(sorted[kind])) }
+	list := func(fact, kind string) policy.Reading {
+		return e.of(fact, "rtnetlink").List(policy.Lines(sorted[kind]))
+	}
 	return []policy.Reading{
 		list(policy.FactCards, isCard), list(policy.FactWifi, isWifi), list(policy.FactTethers, isTether), list(policy.FactModems, isModem),
-		list(policy.FactVPNs, isVPN), e.of(policy.FactRoutes, "rtnetlink").List(entries(n.ways())), e.gateways(n), e.proxies(),
+		list(policy.FactVPNs, isVPN), e.of(policy.FactRoutes, "rtnetlink").List(policy.Lines(n.ways())), e.gateways(n), e.proxies(),
 	}
 }
 
@@ -123,7 +125,7 @@ func linkOf(links []link, index int) *link {
 func (e *Eyes) sortLink(l link) (what, driver string, err error) {
 	dir := "/sys/class/net/" + l.name
 	if strings.ContainsAny(l.name, "/\x00") || !e.tree.exists(dir) {
-		return "", "", fmt.Errorf("cannot tell what %q is: /sys/class/net does not show it", clean(l.name))
+		return "", "", fmt.Errorf("cannot tell what %q is: /sys/class/net does not show it", policy.OneLine(l.name))
 	}
 	uevent, err := e.tree.text(dir + "/uevent")
 	if err != nil {
@@ -197,7 +199,7 @@ func (e *Eyes) gateways(n netState) policy.Reading {
 		}
 		macs[mac] = true
 	}
-	return o.List(entries(sorted(macs)))
+	return o.List(policy.Lines(sorted(macs)))
 }
 
 func (n netState) macOf(r route) string {
@@ -238,7 +240,7 @@ func (e *Eyes) proxies() policy.Reading {
 	if mode := strings.Trim(keys[keyProxy], "'"); mode != "" && mode != "none" {
 		out = append(out, "dconf "+mode)
 	}
-	return o.List(entries(sorted(setOf(out))))
+	return o.List(policy.Lines(sorted(setOf(out))))
 }
 
 // withoutUser takes name and password out of an address.

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"unicode/utf8"
+
+	"sekisho/internal/policy"
 )
 
 // Generic netlink and nl80211 (include/uapi/linux/genetlink.h, nl80211.h).
@@ -69,7 +71,7 @@ func networkNames(family uint16, b []byte, into map[int]string) error {
 
 // ssid spells a name, which may be any 32 bytes (IEEE 802.11, 9.4.2.2): what is no text is shown in hex.
 func ssid(b []byte) string {
-	if s := clean(string(b)); utf8.Valid(b) && s == string(b) {
+	if s := policy.OneLine(string(b)); utf8.Valid(b) && s == string(b) {
 		return s
 	}
 	return fmt.Sprintf("0x%x", b)

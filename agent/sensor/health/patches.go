@@ -27,7 +27,7 @@ func (e *Eyes) linuxPatches(ctx context.Context) []policy.Reading {
 
 // noticed dates what is missing by when it was noticed first: package lists do not say when a version came out.
 func (e *Eyes) noticed(words []string) []policy.Entry {
-	out := entries(words)
+	out := policy.Lines(words)
 	if e.Seen != nil {
 		for i := range out {
 			out[i].At = e.Seen(out[i].Word)
@@ -53,7 +53,7 @@ func (e *Eyes) reboots() policy.Reading {
 	if newest != "" {
 		waiting = append(waiting, newest)
 	}
-	return o.List(entries(waiting))
+	return o.List(policy.Lines(waiting))
 }
 
 // newestKernel names the installed kernel that is newer than the running one; "" is none.

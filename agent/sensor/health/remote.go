@@ -47,7 +47,7 @@ func (e *Eyes) remote() policy.Reading {
 			out = append(out, name)
 		}
 	}
-	return o.List(entries(sorted(setOf(out))))
+	return o.List(policy.Lines(sorted(setOf(out))))
 }
 
 func setOf(words []string) map[string]bool {

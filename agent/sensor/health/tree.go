@@ -163,29 +163,6 @@ func why(err error) string {
 // unread is a reading that failed.
 func unread(o policy.Origin, err error) policy.Reading { return o.Unread(why(err), err.Error()) }
 
-// entries makes lines of a list.
-func entries(words []string) []policy.Entry {
-	out := make([]policy.Entry, 0, len(words))
-	for _, w := range words {
-		out = append(out, policy.Entry{Word: clean(w)})
-	}
-	return out
-}
-
-// clean keeps a word to one short line: it may come from who wants to be overlooked.
-func clean(s string) string {
-	s = strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f || c == 0xfffd {
-			return -1
-		}
-		return c
-	}, strings.ToValidUTF8(s, ""))
-	if len(s) > 200 {
-		s = strings.ToValidUTF8(s[:200], "")
-	}
-	return strings.TrimSpace(s)
-}
-
 // link gives where a link points to, "" when it is none.
 func (t tree) link(p string) string {
 	to, err := os.Readlink(t.path(p))

@@ -44,7 +44,7 @@ func (e *Eyes) accounts() []policy.Reading {
 func guestsOf(users []Account) (out []policy.Entry) {
 	for _, u := range users {
 		if u.RID == ridGuest && !u.Disabled {
-			out = append(out, policy.Entry{Word: clean(u.Name)})
+			out = append(out, policy.Entry{Word: policy.OneLine(u.Name)})
 		}
 	}
 	return out
@@ -53,7 +53,7 @@ func guestsOf(users []Account) (out []policy.Entry) {
 func weakOf(users []Account) (out []policy.Entry) {
 	for _, u := range users {
 		if u.NoPassword && !u.Disabled && u.RID != ridGuest {
-			out = append(out, policy.Entry{Word: clean(u.Name) + ": no password needed"})
+			out = append(out, policy.Entry{Word: policy.OneLine(u.Name) + ": no password needed"})
 		}
 	}
 	return out
@@ -68,7 +68,7 @@ func peopleOf(users []Account) (out []policy.Entry) {
 		if u.Changed.After(at) {
 			at = u.Changed
 		}
-		out = append(out, policy.Entry{Word: clean(u.Name), At: at})
+		out = append(out, policy.Entry{Word: policy.OneLine(u.Name), At: at})
 	}
 	return out
 }
@@ -89,7 +89,7 @@ func (e *Eyes) admins(o policy.Origin, users []Account) policy.Reading {
 			out = append(out, m.Name)
 		}
 	}
-	return o.List(entries(out))
+	return o.List(policy.Lines(out))
 }
 
 func (e *Eyes) minLength() policy.Reading {

@@ -94,7 +94,9 @@ func codeOf(err error) string {
 	return policy.CodeFailed
 }
 
-func faultOf(err error) string { return fmt.Sprintf("%s (0x%08x)", clean(err.Error()), hresult(err)) }
+func faultOf(err error) string {
+	return fmt.Sprintf("%s (0x%08x)", policy.OneLine(err.Error()), hresult(err))
+}
 
 // object makes one of COM's objects by its name.
 func object(name string) (*ole.IDispatch, error) {

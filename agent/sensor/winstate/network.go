@@ -92,9 +92,9 @@ func (e *Eyes) Adapters() []policy.Reading {
 		}
 		return append(out, e.proxies())
 	}
-	list := func(fact, kind string) policy.Reading { return e.of(fact, source).List(entries(sorted[kind])) }
+	list := func(fact, kind string) policy.Reading { return e.of(fact, source).List(policy.Lines(sorted[kind])) }
 	return []policy.Reading{list(policy.FactCards, isCard), list(policy.FactWifi, isWifi), list(policy.FactTethers, isTether), list(policy.FactModems, isModem),
-		list(policy.FactVPNs, isVPN), e.of(policy.FactRoutes, "GetIpForwardTable2").List(entries(n.ways())), e.gateways(n), e.proxies()}
+		list(policy.FactVPNs, isVPN), e.of(policy.FactRoutes, "GetIpForwardTable2").List(policy.Lines(n.ways())), e.gateways(n), e.proxies()}
 }
 
 // sort gives the adapters that have a link, by what they are.
@@ -155,7 +155,7 @@ func (e *Eyes) Ways(local, remote netip.Addr) ([]policy.Adapter, error) {
 		if factOf[what] == "" || at == "" || c.Type == typeLoopback {
 			continue
 		}
-		list = append(list, policy.Adapter{ID: at, Name: c.Name, Fact: factOf[what], Word: clean(lineOf(c, what, driver)), Linked: c.Up,
+		list = append(list, policy.Adapter{ID: at, Name: c.Name, Fact: factOf[what], Word: policy.OneLine(lineOf(c, what, driver)), Linked: c.Up,
 			Reached: slices.Contains(c.Addresses, local), Routed: out != 0 && (out == c.Index || out == c.Index6)})
 	}
 	return list, nil
@@ -235,7 +235,7 @@ func (e *Eyes) gateways(n Network) policy.Reading {
 		out = append(out, mac)
 	}
 	slices.Sort(out)
-	return o.List(entries(slices.Compact(out)))
+	return o.List(policy.Lines(slices.Compact(out)))
 }
 
 func (n Network) macOf(r Route) string {
@@ -282,7 +282,7 @@ func (e *Eyes) proxies() policy.Reading {
 		}
 	}
 	slices.Sort(out)
-	return o.List(entries(slices.Compact(out)))
+	return o.List(policy.Lines(slices.Compact(out)))
 }
 
 func (e *Eyes) proxy(key string) ([]string, error) {

@@ -10,6 +10,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"sekisho/internal/policy"
 )
 
 // Flags of GetAdaptersAddresses: nothing is wanted of multicast, anycast and name servers.
@@ -68,7 +70,7 @@ func (l *local) card(a *windows.IpAdapterAddresses) Card {
 	c.MAC = net.HardwareAddr(a.PhysicalAddress[:min(a.PhysicalAddressLength, 8)]).String()
 	if c.Up && c.Type == typeWireless {
 		ssid, err := l.ssid(c.GUID)
-		if c.SSID = clean(ssid); err != nil {
+		if c.SSID = policy.OneLine(ssid); err != nil {
 			c.SSIDFault = err.Error()
 		}
 	}

@@ -118,7 +118,7 @@ func (e *Eyes) reboots() policy.Reading {
 	if raw := e.Machine.Value(sessionKey, "PendingFileRenameOperations", "64"); len(waiting) == 0 && raw.Code != policy.CodeMissing {
 		o.Raw = "(PendingFileRenameOperations)"
 	}
-	return o.List(entries(waiting))
+	return o.List(policy.Lines(waiting))
 }
 
 func (e *Eyes) keyExists(key string) (bool, error) {

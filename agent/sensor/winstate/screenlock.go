@@ -34,7 +34,7 @@ func (e *Eyes) screenLocks() []policy.Reading {
 	var out []policy.Reading
 	for _, sid := range sids {
 		of := o
-		of.Product, of.Label = sid, clean(e.Machine.NameOf(sid))
+		of.Product, of.Label = sid, policy.OneLine(e.Machine.NameOf(sid))
 		own, err := e.saver(sid)
 		switch {
 		case err != nil:
@@ -89,7 +89,7 @@ func (e *Eyes) saver(sid string) (uint64, error) {
 	raw := policy.Form{Type: policy.TypeNumber}.Read(e.of(policy.FactLockIdle, ""), policy.Raw{Text: after})
 	n, ok := raw.Amount()
 	if !ok || n < 0 || n > 1<<31 {
-		return 0, rawError{policy.Raw{Code: policy.CodeWrongType, Fault: "cannot read ScreenSaveTimeOut: " + clean(after)}}
+		return 0, rawError{policy.Raw{Code: policy.CodeWrongType, Fault: "cannot read ScreenSaveTimeOut: " + policy.OneLine(after)}}
 	}
 	return uint64(n), nil
 }

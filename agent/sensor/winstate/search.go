@@ -121,7 +121,7 @@ func (e *Eyes) searched() []policy.Reading {
 		if err != nil || at.After(e.Now()) {
 			at = time.Time{}
 		}
-		list = append(list, policy.Entry{Word: clean(w.KB + " " + w.Title), At: at})
+		list = append(list, policy.Entry{Word: policy.OneLine(w.KB + " " + w.Title), At: at})
 	}
 	return append(out, o.List(list))
 }

@@ -121,7 +121,7 @@ func (e *Eyes) encryption(ctx context.Context) []policy.Reading {
 			continue
 		}
 		of := o
-		of.Product, of.Label = clean(letter), clean(letter)
+		of.Product, of.Label = policy.OneLine(letter), policy.OneLine(letter)
 		n, err := in.number("ProtectionStatus")
 		switch {
 		case err != nil:
@@ -190,7 +190,7 @@ func (e *Eyes) autologin() policy.Reading {
 	if err != nil {
 		who = "?"
 	}
-	return o.List(entries([]string{who}))
+	return o.List(policy.Lines([]string{who}))
 }
 
 // noDrives switches autorun off for every kind of drive (Microsoft, NoDriveTypeAutoRun). Without the value Windows offers it.
@@ -243,7 +243,7 @@ func (e *Eyes) remote() policy.Reading {
 			out = append(out, p)
 		}
 	}
-	return o.List(entries(out))
+	return o.List(policy.Lines(out))
 }
 
 // hardware lists what is other than it was at first.
@@ -260,18 +260,7 @@ func (e *Eyes) hardware() policy.Reading {
 	if err != nil {
 		return unread(o, err)
 	}
-	var out []string
-	for _, b := range before {
-		if !slices.Contains(now, b) {
-			out = append(out, "- "+b)
-		}
-	}
-	for _, n := range now {
-		if !slices.Contains(before, n) {
-			out = append(out, "+ "+n)
-		}
-	}
-	return o.List(entries(out))
+	return o.List(policy.Lines(policy.Changed(before, now)))
 }
 
 const maxDisks = 64
@@ -297,7 +286,7 @@ func (e *Eyes) parts() ([]string, error) {
 			return nil, fmt.Errorf("cannot list disks: %w", err)
 		}
 		if !strings.HasPrefix(strings.ToUpper(id), "USBSTOR") {
-			out = append(out, "disk "+clean(id))
+			out = append(out, "disk "+policy.OneLine(id))
 		}
 	}
 	slices.Sort(out)

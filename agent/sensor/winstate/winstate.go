@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io/fs"
 	"net/netip"
-	"strings"
 	"time"
 
 	"sekisho/internal/policy"
@@ -91,25 +90,3 @@ var errNoSource = errors.New("this Windows has no such source")
 func unread(o policy.Origin, err error) policy.Reading { return o.Unread(why(err), err.Error()) }
 
 func failed(err error) policy.Raw { return policy.Raw{Code: why(err), Fault: err.Error()} }
-
-func entries(words []string) []policy.Entry {
-	out := make([]policy.Entry, 0, len(words))
-	for _, w := range words {
-		out = append(out, policy.Entry{Word: clean(w)})
-	}
-	return out
-}
-
-// clean keeps a word to one short line: it may come from who wants to be overlooked.
-func clean(s string) string {
-	s = strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f || c == 0xfffd {
-			return -1
-		}
-		return c
-	}, strings.ToValidUTF8(s, ""))
-	if len(s) > 200 {
-		s = strings.ToValidUTF8(s[:200], "")
-	}
-	return strings.TrimSpace(s)
-}

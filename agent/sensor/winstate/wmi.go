@@ -119,7 +119,7 @@ func (in instance) number(name string) (uint64, error) {
 	}
 	n, err := strconv.ParseUint(s, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%s is no number: %q", name, clean(s))
+		return 0, fmt.Errorf("%s is no number: %q", name, policy.OneLine(s))
 	}
 	return n, nil
 }
@@ -152,7 +152,7 @@ func (e *Eyes) testimony(ctx context.Context, class string) policy.Testimony {
 		if err1 != nil || err2 != nil {
 			return policy.Testimony{Code: policy.CodeWrongType, Fault: "cannot read what Security Center says: a product has no name or no state"}
 		}
-		t.Rows = append(t.Rows, policy.CenterRow{Name: clean(name), State: state, Gone: e.gone(in)})
+		t.Rows = append(t.Rows, policy.CenterRow{Name: policy.OneLine(name), State: state, Gone: e.gone(in)})
 	}
 	return t
 }
