@@ -56,7 +56,7 @@ sed -i 's/yescrypt/yescrypt minlen=12/' /etc/pam.d/common-password
 useradd -G sudo kanri; useradd -m -s /bin/bash retired; echo retired:once-upon-a-time | chpasswd; chage -d 2026-01-05 retired; usermod -L retired
 mkdir -p /usr/share/xsessions /etc/dconf/db/local.d/locks; echo '[Desktop Entry]' >/usr/share/xsessions/office.desktop
 printf '[org/gnome/desktop/session]\nidle-delay=uint32 300\n[org/gnome/desktop/screensaver]\nlock-enabled=true\nlock-delay=uint32 0\n[org/gnome/desktop/media-handling]\nautorun-never=true\n' >/etc/dconf/db/local.d/00-office
-printf '/org/gnome/desktop/session/idle-delay\n/org/gnome/desktop/screensaver/lock-enabled\n/org/gnome/desktop/media-handling/autorun-never\n' >/etc/dconf/db/local.d/locks/office`
+printf '/org/gnome/desktop/session/idle-delay\n/org/gnome/desktop/screensaver/lock-enabled\n/org/gnome/desktop/screensaver/lock-delay\n/org/gnome/desktop/media-handling/autorun-never\n' >/etc/dconf/db/local.d/locks/office`
 
 // check gives every terminal its checks, with what this office allows, and what is known of the newest patterns.
 func (s *scene) check() {
