@@ -15,13 +15,12 @@ import (
 // ErrPacked says that a list is packed in a way that only apt's own helper reads.
 var ErrPacked = errors.New("only apt's own helper unpacks it")
 
-// Read hands on what a list below a root says, unpacked; what few lists are packed with, apt's own helper unpacks.
+// Read hands on what a list below a root says, unpacked. All but gzip is left to apt's own helper, which is quicker at it.
 func (l List) Read(ctx context.Context, root string, read func(io.Reader) error) error {
-	err := l.ReadAlone(root, read)
-	if errors.Is(err, ErrPacked) {
+	if packed := path.Ext(l.File); packed != ".gz" && slices.Contains(endings[1:], packed) {
 		return helped(ctx, filepath.Join(root, Folder, l.File), read)
 	}
-	return err
+	return l.ReadAlone(root, read)
 }
 
 // ReadAlone is Read without running another program: ErrPacked where it takes one.
