@@ -49,7 +49,9 @@ func (db *DB) HealthFleet(ctx context.Context, group string) ([]HealthRow, error
 		FROM terminals t JOIN groups g ON g.id = t.group_id LEFT JOIN health_lines l ON l.terminal = t.id
 		WHERE t.retired_at = 0 AND ($1 = '' OR t.group_id = $1) LIMIT $2`, group, maxFleet)
 	fleet, err := collect(rows, err, readHealthRow)
-	slices.SortFunc(fleet, func(a, b HealthRow) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Terminal, b.Terminal)) })
+	slices.SortFunc(fleet, func(a, b HealthRow) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Terminal, b.Terminal))
+	})
 	return fleet, err
 }
 
