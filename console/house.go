@@ -197,7 +197,7 @@ func (h *house) makeFirstGroup(ctx context.Context, now time.Time) error {
 		return err
 	}
 	_, err := h.db.PutGroupPolicy(ctx, store.GroupPolicy{
-		Group: firstGroup, Control: policy.DefaultControl(policy.ModeAudit), Software: policy.DefaultSoftware(), Health: policy.DefaultHealth(), Reason: "初期設定", By: "setup",
+		Group: firstGroup, Control: policy.DefaultControl(policy.ModeAudit), Software: policy.FirstSoftware(now), Health: policy.DefaultHealth(), Reason: "初期設定", By: "setup",
 	}, 0, now)
 	if errors.Is(err, store.ErrConflict) {
 		return nil // another process was first

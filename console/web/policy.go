@@ -42,7 +42,7 @@ func (s *server) newGroup(r *request) error {
 	}
 	_, err := s.DB.PutGroupPolicy(r.Context(), store.GroupPolicy{
 		Group: id, Control: policy.DefaultControl(policy.ModeAudit), By: r.by(), At: r.now,
-		Software: firstSoftware(r.PostFormValue("kind")), Health: policy.DefaultHealth(), Reason: s.pages[r.lang].words.say("policies.first_reason"),
+		Software: firstSoftware(r.PostFormValue("kind"), r.now), Health: policy.DefaultHealth(), Reason: s.pages[r.lang].words.say("policies.first_reason"),
 	}, 0, r.now)
 	if err != nil {
 		return err
@@ -52,13 +52,10 @@ func (s *server) newGroup(r *request) error {
 
 // firstSoftware is what a new group begins with; nothing is stopped by it. The choice says what shall become of software that no
 // rule names once somebody enforces: office terminals stop it, servers go on to report it.
-func firstSoftware(kind string) *policy.Software {
-	s := policy.DefaultSoftware()
-	switch kind {
-	case "terminal":
+func firstSoftware(kind string, now time.Time) *policy.Software {
+	s := policy.FirstSoftware(now)
+	if kind == "terminal" {
 		s.Undecided = policy.ActionBlock
-	case "server":
-		s.Mode, s.Undecided = policy.ModeAudit, policy.ActionReport
 	}
 	return s
 }

@@ -347,13 +347,13 @@ func TestAHelpdeskPermitsSoftwareFromARecordAndFromATerminalsList(t *testing.T) 
 	}
 }
 
-func TestANewGroupControlsSoftwareWithoutStoppingAnything(t *testing.T) {
+func TestANewGroupLearnsWhatIsThereBeforeItJudges(t *testing.T) {
 	s := newSite(t, nil)
 	b := s.as("1007")
 	for kind, want := range map[string]policy.Action{"": policy.ActionReport, "terminal": policy.ActionBlock, "server": policy.ActionReport} {
 		at := b.post("/policy", url.Values{"name": {"区分" + kind}, "kind": {kind}}).Header.Get("Location")
 		control, _ := s.softwareOf(strings.TrimPrefix(at, "/policy/"))
-		if control == nil || control.Mode != policy.ModeAudit || control.Undecided != want || control.Stall != policy.ActionAllow || len(control.Rules) != 1 {
+		if control == nil || control.Mode != policy.ModeLearn || !control.LearnUntil.Equal(s.now.Add(policy.LearnFor)) || control.Undecided != want || control.Stall != policy.ActionAllow || len(control.Rules) != 1 {
 			t.Errorf("%q: %+v", kind, control)
 		}
 	}

@@ -79,13 +79,10 @@ func (s *server) editSoftware(r *request) error {
 	body.Form = softwareFormOf(control, s.pages[r.lang].cal)
 	if r.URL.Query().Get("learn") != "" {
 		body.Form.Mode = string(policy.ModeLearn)
-		body.Form.LearnUntil = s.pages[r.lang].cal.moment(r.now.Add(learnFor))
+		body.Form.LearnUntil = s.pages[r.lang].cal.moment(r.now.Add(policy.LearnFor))
 	}
 	return s.showSoftwareEdit(r, body, http.StatusOK)
 }
-
-// learnFor is how long learning is offered to last.
-const learnFor = 14 * day
 
 func (s *server) showSoftwareEdit(r *request, body softwareEditPage, code int) error {
 	for _, id := range []string{policy.ClauseSoftware} {

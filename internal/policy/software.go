@@ -189,7 +189,17 @@ func like(pattern, word string) bool {
 
 var programModes = []Mode{ModeLearn, ModeAudit, ModeWarn, ModeEnforce}
 
-// DefaultSoftware is what a new group's policy begins with: nothing is stopped, what is there is learnt.
+// LearnFor is how long a new group learns.
+const LearnFor = 14 * 24 * time.Hour
+
+// FirstSoftware is what a new group's policy begins with: what is there already is learnt, and no violation of anybody's.
+func FirstSoftware(now time.Time) *Software {
+	s := DefaultSoftware()
+	s.Mode, s.LearnUntil = ModeLearn, now.Add(LearnFor).Truncate(time.Minute)
+	return s
+}
+
+// DefaultSoftware judges without stopping anything: what a signed source does not offer is reported.
 func DefaultSoftware() *Software {
 	return &Software{Mode: ModeAudit, Undecided: ActionReport, Stall: ActionAllow, Rules: []ProgramRule{{
 		ID: "default-allow-repository", Action: ActionAllow,
