@@ -34,10 +34,10 @@ func (f *flow) take(terminal string, req wire.EventsRequest, now time.Time) bool
 	for _, e := range req.Entries {
 		cost += int64(len(e.Body)) + rowCost
 	}
-	return f.spend(terminal, cost, now)
+	return f.spend(terminal, cost, f.burst, now)
 }
 
-// takeSheets says whether a batch's sheets have room beside its records. Reading them costs the same whether they are kept or not.
+// takeSheets says whether a batch's sheets have room; half of the burst is for records alone. Reading them costs the same whether they are kept or not.
 func (f *flow) takeSheets(terminal string, req wire.EventsRequest, now time.Time) bool {
 	cost := int64(0)
 	for _, sh := range req.Sheets {
@@ -48,10 +48,10 @@ func (f *flow) takeSheets(terminal string, req wire.EventsRequest, now time.Time
 			cost += int64(len(id)) + rowCost
 		}
 	}
-	return f.spend(terminal, cost, now)
+	return f.spend(terminal, cost, f.burst/2, now)
 }
 
-func (f *flow) spend(terminal string, cost int64, now time.Time) bool {
+func (f *flow) spend(terminal string, cost, most int64, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.by == nil {
@@ -61,7 +61,7 @@ func (f *flow) spend(terminal string, cost int64, now time.Time) bool {
 	if past := now.Sub(l.at); past > 0 {
 		l = level{max(0, l.used-int64(min(past, 24*time.Hour).Seconds()*flowSpeed)), now}
 	}
-	if cost > 0 && l.used+cost > f.burst {
+	if cost > 0 && l.used+cost > most {
 		return false
 	}
 	l.used += cost

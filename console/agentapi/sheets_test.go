@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"sekisho/internal/wire"
 )
@@ -33,6 +34,17 @@ func TestASheetTravelsBesideRecordsAndIsAnsweredWithWhereItStands(t *testing.T) 
 	before := answer.Sheets[wire.SheetSoftware]
 	if code := post(t, tm.Client, c.url+wire.PathEvents, req, &answer); code != http.StatusOK || answer.Acked != 4 || answer.Sheets[wire.SheetSoftware] != before {
 		t.Fatalf("from elsewhere: %d %+v", code, answer)
+	}
+}
+
+func TestSheetsLeaveRoomForRecordsHoweverTheyFit(t *testing.T) {
+	f := flow{burst: 128 << 10}
+	now := time.Now()
+	many := wire.EventsRequest{Sheets: []wire.Sheet{sheet(t, "a", "b")}}
+	for f.takeSheets("pc", many, now) {
+	}
+	if !f.take("pc", (&journal{outbox: "outbox-1"}).batch(t, 20), now) {
+		t.Error("twenty records found no room")
 	}
 }
 
