@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -63,6 +64,9 @@ func (p *pages) reading(raw string) string {
 	}
 	if text, ok := p.words["health.value."+raw]; ok {
 		return text
+	}
+	if d, err := time.ParseDuration(raw); err == nil && d%time.Minute == 0 {
+		return p.wanted(fmt.Sprintf("%d minutes", int64(d/time.Minute)))
 	}
 	return raw
 }

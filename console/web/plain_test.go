@@ -89,3 +89,12 @@ func TestAnAgentThatOnlyLooksUnderAPolicyThatForbidsHasAWordOfItsOwn(t *testing.
 		t.Error("record only is called observing")
 	}
 }
+
+func TestHowFarAClockIsOffIsSaidInMinutes(t *testing.T) {
+	p := &pages{words: loadKeys(t, "ja")}
+	for raw, want := range map[string]string{"10m0s": "10分", "-1h30m0s": "-90分", "0s": "0分", "10s": "10s", "eth1": "eth1"} {
+		if got := p.reading(raw); got != want {
+			t.Errorf("%s is read as %s, not %s", raw, got, want)
+		}
+	}
+}

@@ -51,7 +51,7 @@ func switches() []switched {
 		{"network.gateway", "", "52:55:0a:00:03:02", ""},
 		{"network.tether", "for l in /sys/class/net/usb*; do ip link set ${l##*/} up; done", "usb0", ""},
 		{"settings.hardware", "", "+ disk", ""},
-		{"settings.clock", "date -s '+10 minutes'", "10m0s", ""},
+		{"settings.clock", "date -s '+10 minutes'", "10分", ""},
 	}
 }
 
