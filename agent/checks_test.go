@@ -145,7 +145,9 @@ func TestWhoWasNotThereIsToldWhenSomebodyIs(t *testing.T) {
 		p.start()
 		defer func() { p.stop() }()
 		p.set(false)
+		p.mu.Lock()
 		p.empty = true
+		p.mu.Unlock()
 		time.Sleep(7 * 24 * time.Hour)
 		if r := p.firewall(); r.Stage != policy.StageViolation || len(p.told) != 0 {
 			t.Fatalf("%+v, told of %q with nobody there", r, p.told)
@@ -156,10 +158,12 @@ func TestWhoWasNotThereIsToldWhenSomebodyIs(t *testing.T) {
 		p.empty = false
 		p.mu.Unlock()
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 		if records := len(p.changes); strings.Join(p.told, " ") != "violation" || records != 3 {
 			t.Errorf("who came was told of %q, with %d records", p.told, records)
 		}
 		time.Sleep(2 * time.Hour)
+		synctest.Wait()
 		if len(p.told) != 1 {
 			t.Errorf("told again and again: %q", p.told)
 		}
