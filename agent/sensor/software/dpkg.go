@@ -14,10 +14,15 @@ import (
 var statusKeys = []string{"Package", "Status", "Version", "Architecture", "Maintainer", "Installed-Size", "Essential", "Priority", "Protected", "Multi-Arch"}
 
 // debs reads dpkg's status, and the updates to it that dpkg had not yet brought in when it was stopped, in their order
-// (dpkg lib/dpkg/dbmodify.c). Later stanzas replace earlier ones.
+// (dpkg lib/dpkg/dbmodify.c). Later stanzas replace earlier ones. An update is one stanza without the blank line that ends those
+// of the status.
 func debs(status io.Reader, updates ...io.Reader) reading {
 	d := debReader{at: map[string]int{}, shared: map[string]bool{}}
-	for _, r := range append([]io.Reader{status}, updates...) {
+	all := []io.Reader{status}
+	for _, u := range updates {
+		all = append(all, io.MultiReader(u, strings.NewReader("\n")))
+	}
+	for _, r := range all {
 		torn, err := stanzas(r, statusKeys, d.take)
 		d.torn = d.torn || torn
 		if err != nil {

@@ -316,11 +316,38 @@ func TestAnUpdateThatDpkgHasNotBroughtInCounts(t *testing.T) {
 	m.dpkg("-i", m.build("one", "1"), m.build("two", "1"))
 	e := m.open()
 	m.look(e)
-	m.write("var/lib/dpkg/updates/0000", "Package: one\nStatus: install ok unpacked\nVersion: 2\nArchitecture: all\n\n")
-	m.write("var/lib/dpkg/updates/0001", "Package: two\nStatus: purge ok not-installed\nArchitecture: all\n\n")
+	m.write("var/lib/dpkg/updates/0000", "Package: one\nStatus: install ok unpacked\nVersion: 2\nArchitecture: all\n")
+	m.write("var/lib/dpkg/updates/0001", "Package: two\nStatus: purge ok not-installed\nArchitecture: all\n")
 	m.write("var/lib/dpkg/updates/tmp.i", "Package: half")
-	_, said := m.look(e)
+	l, said := m.look(e)
 	want(t, "both", said, "changed one 1>2 unknown, removed two 1>1 unknown dpkg")
+	want(t, "faults", strings.Join(l.Faults, "; "), "") // dpkg ends no update with a blank line
+}
+
+// TestWhatDpkgChangesUnderTheReadingIsReadAgain: at its checkpoints dpkg writes its status anew and takes the updates away.
+func TestWhatDpkgChangesUnderTheReadingIsReadAgain(t *testing.T) {
+	m := newMachine(t)
+	m.dpkg("-i", m.build("one", "1"))
+	d := &dpkg{root: m.root}
+	gone := filepath.Join(m.root, "var/lib/dpkg/updates/0000")
+	m.must(os.Symlink("nothing", gone)) // listed, and not there when it is opened
+	if r := d.database(); !r.torn || !strings.Contains(r.fault, "updates/0000") {
+		t.Errorf("it stays so: torn %v, %q", r.torn, r.fault)
+	}
+	times := 0
+	r := steady(func() (reading, bool) {
+		if times++; times == 3 {
+			m.must(os.Remove(gone))
+		}
+		return d.attempt()
+	})
+	want(t, "times", times, 3)
+	want(t, "fault", r.fault, "")
+	want(t, "packages", len(r.programs), 1)
+	m.write("var/lib/dpkg/updates/0000", "Package: one\nStatus: install ok unpa")
+	if r := d.database(); !r.torn || r.fault == "" {
+		t.Errorf("cut off: torn %v, %q", r.torn, r.fault)
+	}
 }
 
 // TestAnInstallIsSeenWithinFiveSeconds takes the real inotify.

@@ -127,16 +127,55 @@ func (d *dpkg) database() reading {
 	if _, err := os.Stat(d.at(dpkgFolder)); os.IsNotExist(err) {
 		return reading{}
 	}
-	var files []io.Reader
-	for _, name := range append([]string{"status"}, d.updates()...) {
+	return steady(d.attempt)
+}
+
+// How often it is read when dpkg changes it under the reading, and after what pause. dpkg does so once in hundreds of changes.
+const (
+	mostAttempts = 5
+	breath       = 10 * time.Millisecond
+)
+
+// steady reads until nothing moved meanwhile; what moves each time is given as it was read last.
+func steady(attempt func() (reading, bool)) reading {
+	for n := 1; ; n++ {
+		r, moved := attempt()
+		if !moved || n == mostAttempts {
+			return r
+		}
+		time.Sleep(breath)
+	}
+}
+
+// attempt reads it once, and says whether dpkg changed it meanwhile: at a checkpoint it puts a new status in the place of the
+// old one, which has what the updates said, and then takes those away (dpkg lib/dpkg/dbmodify.c).
+func (d *dpkg) attempt() (r reading, moved bool) {
+	status, err := os.Open(d.at(dpkgFolder + "/status"))
+	if err != nil {
+		return unread(err)
+	}
+	defer status.Close()
+	before, err := status.Stat()
+	if err != nil {
+		return unread(err)
+	}
+	var updates []io.Reader
+	for _, name := range d.updates() {
 		f, err := os.Open(d.at(filepath.Join(dpkgFolder, name)))
 		if err != nil {
-			return reading{torn: true, fault: "cannot read dpkg's database: " + err.Error()}
+			return unread(err)
 		}
 		defer f.Close()
-		files = append(files, io.LimitReader(f, maxStatus))
+		updates = append(updates, io.LimitReader(f, maxStatus))
 	}
-	return debs(files[0], files[1:]...)
+	r = debs(io.LimitReader(status, maxStatus), updates...)
+	now, err := os.Stat(status.Name())
+	return r, err != nil || !os.SameFile(before, now) || before.Size() != now.Size() || !before.ModTime().Equal(now.ModTime())
+}
+
+// unread is a database that cannot be read; a file that has gone since it was listed may have been brought in.
+func unread(err error) (reading, bool) {
+	return reading{torn: true, fault: "cannot read dpkg's database: " + err.Error()}, os.IsNotExist(err)
 }
 
 // updates are the names of the updates that wait: digits only, in their order.
