@@ -140,10 +140,12 @@ func watchDatabase(ctx context.Context, root string) chan struct{} {
 	return pulse
 }
 
-// settled is after what calm a database is read again; rpm's takes seconds to read.
+// settled is after what calm a database is read again; rpm's takes seconds to read. While a vetted dpkg works that is put off,
+// and off again.
 const (
 	settled    = 300 * time.Millisecond
 	settledRpm = 2 * time.Second
+	putOff     = 2 * time.Second
 )
 
 // databaseOf says where the package database is, which of its files change, and after what calm it is read.

@@ -31,9 +31,10 @@ type Gate struct {
 	trouble  trouble
 
 	// age grows whenever what the kernel was told to trust may be wrong; nothing that was judged at one age is trusted at another.
-	age  sync.RWMutex
-	born uint64
-	kern *kernel // guarded by age
+	age    sync.RWMutex
+	born   uint64
+	kern   *kernel // guarded by age
+	hushes int     // vetted dpkgs at work, guarded by age
 }
 
 type key struct{ dev, inode uint64 }
@@ -120,6 +121,17 @@ func (g *Gate) attend(ctx context.Context, k *kernel, failed <-chan error) error
 	mounts := watchMountTable(ctx)
 	database := watchDatabase(ctx, g.Root)
 	read := time.Now()
+	later := time.NewTimer(putOff)
+	later.Stop()
+	defer later.Stop()
+	changed := func() {
+		if g.Busy() && time.Since(read) < longRun { // it says when it is done
+			later.Reset(putOff)
+			return
+		}
+		g.renew(k)
+		read = time.Now()
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -131,12 +143,9 @@ func (g *Gate) attend(ctx context.Context, k *kernel, failed <-chan error) error
 				return err
 			}
 		case <-database:
-			if g.Busy() && time.Since(read) < longRun { // it says when it is done
-				time.AfterFunc(settled, func() { ring(database) })
-				continue
-			}
-			g.renew(k)
-			read = time.Now()
+			changed()
+		case <-later.C:
+			changed()
 		case answer := <-g.refresh:
 			answer <- g.renew(k)
 			read = time.Now()
@@ -229,6 +238,9 @@ func (g *Gate) forget(k *kernel) {
 	g.born++
 	if err := k.distrust(); err != nil {
 		g.Log.Error().Err(err).Msg("cannot take back what the kernel trusts")
+	}
+	if g.hushes > 0 {
+		g.ignore(k)
 	}
 }
 

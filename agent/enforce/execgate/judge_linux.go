@@ -70,6 +70,8 @@ type asked struct {
 	path    string
 	foreign bool // the file system is served by somebody who may let us wait
 	head    []byte
+	looked  bool // whether it is there
+	there   bool
 	relieve func()
 }
 
@@ -84,8 +86,11 @@ func (c *asked) start() []byte {
 // inPlace says that the file is what stands at its path for everybody else too: not the content of another mount
 // namespace, of a file system on top, or of a name that is gone.
 func (c *asked) inPlace() bool {
-	there, err := statPath(c.path)
-	return err == nil && there.same(c.identity)
+	if !c.looked {
+		there, err := statPath(c.path)
+		c.looked, c.there = true, err == nil && there.same(c.identity)
+	}
+	return c.there
 }
 
 // run judges a file that is about to be run.
@@ -118,6 +123,7 @@ func (c *asked) caughtUp() bool {
 		return false
 	}
 	c.relieve() // to read the lists takes answers of the gate
+	c.looked = false
 	return c.Refresh(c.ctx) == nil
 }
 

@@ -65,6 +65,22 @@ func (k *kernel) distrust() error {
 	return unix.FanotifyMark(k.fd, unix.FAN_MARK_FLUSH, 0, unix.AT_FDCWD, "/")
 }
 
+// Of the files in a folder, not of those below it, it is not asked who opens them; who runs one is a question of its own
+// (fanotify_mark(2), FAN_MARK_IGNORE, since Linux 6.0).
+const (
+	ignoreFlags = unix.FAN_MARK_IGNORE | unix.FAN_MARK_ONLYDIR | unix.FAN_MARK_DONT_FOLLOW
+	ignoreMask  = unix.FAN_OPEN_PERM | unix.FAN_EVENT_ON_CHILD
+)
+
+func (k *kernel) ignore(dir string) error {
+	return unix.FanotifyMark(k.fd, unix.FAN_MARK_ADD|unix.FAN_MARK_IGNORED_SURV_MODIFY|ignoreFlags, ignoreMask, unix.AT_FDCWD, dir)
+}
+
+// heed takes that back; a folder that is not ignored stays as it is.
+func (k *kernel) heed(dir string) {
+	_ = unix.FanotifyMark(k.fd, unix.FAN_MARK_REMOVE|ignoreFlags, ignoreMask, unix.AT_FDCWD, dir)
+}
+
 var errClosed = errors.New("the gate is closed")
 
 // next waits for one question that quick does not answer at once. One thread waits at a time: the kernel would wake them all.

@@ -29,19 +29,37 @@ func (g *Gate) Vetted(pid int) {
 	if begun == 0 || pid <= 1 {
 		return
 	}
-	t := &g.vetted
+	dpkg := path.Base(p.program()) == "dpkg"
+	if fresh := g.vetted.add(p, transaction{begun, dpkg, time.Now().Add(longest)}); fresh && dpkg {
+		g.hush(p, begun)
+	}
+}
+
+// add says whether it was not there yet: what is long is asked about in parts.
+func (t *transactions) add(p process, tr transaction) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
-	for old, tr := range t.all {
-		if now.After(tr.until) {
+	for old, known := range t.all {
+		if now.After(known.until) {
 			delete(t.all, old)
 		}
 	}
 	if t.all == nil {
 		t.all = map[process]transaction{}
 	}
-	t.all[p] = transaction{begun, path.Base(p.program()) == "dpkg", now.Add(longest)}
+	old, had := t.all[p]
+	t.all[p] = tr
+	return !had || old.begun != tr.begun
+}
+
+// drop forgets one that has ended, so that nobody looks after it any more.
+func (t *transactions) drop(p process, begun uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.all[p].begun == begun {
+		delete(t.all, p)
+	}
 }
 
 // Busy says whether a vetted dpkg is at work: what it does was judged, and it tells at its end that it is done.

@@ -85,7 +85,7 @@ func (e *Eyes) follow(w *watcher, wake int, stirred chan<- struct{}) {
 }
 
 // settle is how long what the kernel tells of dpkg's database is collected.
-const settle = 100 * time.Millisecond
+const settle = 300 * time.Millisecond
 
 // watcher is what the kernel tells of.
 type watcher struct {
