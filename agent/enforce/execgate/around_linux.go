@@ -17,17 +17,22 @@ import (
 
 var errLost = errors.New("cannot record every program: more were seen than could be written down")
 
-// watchMounts marks every file system that the machine shows; one that is marked already costs nothing more.
+// watchMounts marks every file system that the machine shows. One that is marked already may be another under the same number, as a
+// stick is that was pulled out and plugged in again; only where a server may let us wait it is left alone.
 func (g *Gate) watchMounts(k *kernel) error {
 	text, err := os.ReadFile("/proc/1/mountinfo")
 	if err != nil {
 		return fmt.Errorf("cannot see what is mounted: %w", err)
 	}
-	types, marked := map[uint64]string{}, 0
+	types, watched := map[uint64]string{}, 0
 	var refused error
 	for _, m := range parseMounts(string(text)) {
 		types[m.dev] = m.fsType
-		if !g.watches(m) || k.marked[m.dev] {
+		if !g.watches(m) {
+			continue
+		}
+		if k.marked[m.dev] {
+			watched++
 			continue
 		}
 		err := k.watch("/proc/1/root"+m.point, questionMask)
@@ -42,8 +47,10 @@ func (g *Gate) watchMounts(k *kernel) error {
 			refused = fmt.Errorf("cannot judge programs on %s: %w", m.point, err)
 			continue
 		}
-		k.marked[m.dev] = true
-		marked++
+		watched++
+		if foreign(m.fsType) {
+			k.marked[m.dev] = true
+		}
 	}
 	for dev := range k.marked {
 		if _, there := types[dev]; !there {
@@ -51,7 +58,7 @@ func (g *Gate) watchMounts(k *kernel) error {
 		}
 	}
 	g.mounts.Store(&types)
-	if len(k.marked) == 0 {
+	if watched == 0 {
 		return errors.Join(refused, errors.New("cannot judge programs: no file system can be watched"))
 	}
 	g.trouble.set(g, "mount", refused)

@@ -97,9 +97,12 @@ func (g *Gate) stand(ctx context.Context) error {
 	if err := g.renew(k); err != nil && g.trusted.Load() == nil {
 		return err
 	}
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	failed := make(chan error, 1)
+	mounts := watchMountTable(ctx) // before the first look, so that nothing falls between
 	defer startDeadman(ctx)()
 	crew := &crew{g: g, k: k, failed: failed, self: int32(os.Getpid())}
 	for range workers {
@@ -112,13 +115,31 @@ func (g *Gate) stand(ctx context.Context) error {
 	if err := g.watchMounts(k); err != nil {
 		return err
 	}
+	beside.Go(func() { g.followMounts(ctx, k, mounts, failed) })
 	g.Log.Info().Int("packages", g.index().packages.Len()).Int("paths", len(g.index().entries)).Msg("programs are judged before they run")
 	return g.attend(ctx, k, failed)
 }
 
-// attend follows what changes around the gate.
+// followMounts waits for nobody: what reads packages meanwhile takes part of a second, and a program on a stick starts sooner.
+func (g *Gate) followMounts(ctx context.Context, k *kernel, mounts <-chan struct{}, failed chan<- error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-mounts:
+		}
+		if err := g.watchMounts(k); err != nil {
+			select {
+			case failed <- err:
+			default:
+			}
+			return
+		}
+	}
+}
+
+// attend follows what else changes around the gate.
 func (g *Gate) attend(ctx context.Context, k *kernel, failed <-chan error) error {
-	mounts := watchMountTable(ctx)
 	database := watchDatabase(ctx, g.Root)
 	read := time.Now()
 	later := time.NewTimer(putOff)
@@ -138,10 +159,6 @@ func (g *Gate) attend(ctx context.Context, k *kernel, failed <-chan error) error
 			return nil
 		case err := <-failed:
 			return err
-		case <-mounts:
-			if err := g.watchMounts(k); err != nil {
-				return err
-			}
 		case <-database:
 			changed()
 		case <-later.C:

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -143,6 +144,30 @@ func TestWhatNobodyPermittedDoesNotRunAndWhatIsPermittedByItsContentDoes(t *test
 	if out := s.run(script); !strings.Contains(out, "REACHED") {
 		t.Errorf("not controlled any more: %q", out)
 	}
+}
+
+// A medium that is pulled out and plugged in again has the same number, and the machine may be busy reading its packages.
+func TestAMediumInAnothersPlaceIsWatchedWhateverElseIsDone(t *testing.T) {
+	s := newStage(t, 300*time.Millisecond)
+	var hold sync.Mutex
+	var reads atomic.Int32
+	s.gate.Packages = func() ([]policy.Program, error) {
+		reads.Add(1)
+		hold.Lock()
+		defer hold.Unlock()
+		return []policy.Program{deb("dpkg", "amd64")}, nil
+	}
+	s.enforce(policy.ActionBlock)
+	stopped := func() bool { return !strings.Contains(s.run(s.put("evil", "#!/bin/sh\necho REACHED\n")), "REACHED") }
+	s.wait("the first is watched", stopped)
+	hold.Lock()
+	defer hold.Unlock()
+	before := reads.Load()
+	go func() { _ = s.gate.Refresh(t.Context()) }()
+	s.wait("it reads", func() bool { return reads.Load() > before })
+	must(t, unix.Unmount(s.dir, 0))
+	must(t, unix.Mount("sekisho-test", s.dir, "tmpfs", 0, "mode=0755"))
+	s.wait("the second is watched", stopped)
 }
 
 func TestAnAnswerThatDoesNotComeInTimeIsThePolicys(t *testing.T) {

@@ -15,8 +15,8 @@ type kernel struct {
 	fd      int
 	wake    int // an eventfd that ends waiting
 	turn    sync.Mutex
-	evict   uint // FAN_MARK_EVICTABLE where the kernel knows it
-	marked  map[uint64]bool
+	evict   uint            // FAN_MARK_EVICTABLE where the kernel knows it
+	marked  map[uint64]bool // of what somebody else serves, by device; watchMounts owns it
 	onClose sync.Once
 }
 
