@@ -115,28 +115,31 @@ func (g *Gate) stand(ctx context.Context) error {
 	if err := g.watchMounts(k); err != nil {
 		return err
 	}
-	beside.Go(func() { g.followMounts(ctx, k, mounts, failed) })
+	beside.Go(func() { g.followMounts(ctx, k, mounts) })
 	g.Log.Info().Int("packages", g.index().packages.Len()).Int("paths", len(g.index().entries)).Msg("programs are judged before they run")
 	return g.attend(ctx, k, failed)
 }
 
 // followMounts waits for nobody: what reads packages meanwhile takes part of a second, and a program on a stick starts sooner.
-func (g *Gate) followMounts(ctx context.Context, k *kernel, mounts <-chan struct{}, failed chan<- error) {
+// What could not be watched is tried again; what is watched stays so meanwhile.
+func (g *Gate) followMounts(ctx context.Context, k *kernel, mounts <-chan struct{}) {
+	again := time.NewTimer(retryMounts)
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-mounts:
+		case <-again.C:
 		}
 		if err := g.watchMounts(k); err != nil {
-			select {
-			case failed <- err:
-			default:
-			}
-			return
+			g.trouble.set(g, "mount", err)
+			again.Reset(retryMounts)
 		}
 	}
 }
+
+const retryMounts = time.Second
 
 // attend follows what else changes around the gate.
 func (g *Gate) attend(ctx context.Context, k *kernel, failed <-chan error) error {

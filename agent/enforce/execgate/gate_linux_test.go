@@ -165,9 +165,12 @@ func TestAMediumInAnothersPlaceIsWatchedWhateverElseIsDone(t *testing.T) {
 	before := reads.Load()
 	go func() { _ = s.gate.Refresh(t.Context()) }()
 	s.wait("it reads", func() bool { return reads.Load() > before })
+	says := func() string { s.mu.Lock(); defer s.mu.Unlock(); return s.fault }
 	must(t, unix.Unmount(s.dir, 0))
+	s.wait("it says that nothing is there", func() bool { return strings.Contains(says(), "no file system") })
 	must(t, unix.Mount("sekisho-test", s.dir, "tmpfs", 0, "mode=0755"))
 	s.wait("the second is watched", stopped)
+	s.wait("nothing is wrong", func() bool { return says() == "" })
 }
 
 func TestAnAnswerThatDoesNotComeInTimeIsThePolicys(t *testing.T) {
