@@ -117,6 +117,20 @@ func TestTheEndOfSupportStandsInATableThatCanBeRenewed(t *testing.T) {
 	expect(t, "a point release", m.eyes().support(), "2032-06-01T00:00:00Z")
 }
 
+// The agent starts on nothing older than these: it needs Linux 3.2.
+func TestAReleaseThatIsLongOverHasAnEndOfSupport(t *testing.T) {
+	m := newMachine(t)
+	for id, versions := range map[string]string{"debian": "7 8 9 10", "ubuntu": "12.04 14.04 16.04 17.10 18.04 19.10 22.10 24.10 25.04", "rhel": "7.9", "centos": "7 8", "ol": "7.9"} {
+		for _, v := range strings.Fields(versions) {
+			m.write("etc/os-release", "ID="+id+"\nVERSION_ID=\""+v+"\"\n")
+			r := m.eyes().support()
+			if end, ok := r.Moment(); !ok || end.After(noon) {
+				t.Errorf("%s %s: %s", id, v, says(r))
+			}
+		}
+	}
+}
+
 func TestRepositoriesWithoutAdvisoriesDoNotMeanThatNothingIsMissing(t *testing.T) {
 	m := newMachine(t).write("var/lib/rpm/rpmdb.sqlite", "")
 	look := func() []policy.Reading { return m.eyes().Look(t.Context(), policy.AreaPatch, nil) }
