@@ -27,6 +27,14 @@ type List struct {
 	File   string // in Folder
 	Origin string // "deb.debian.org/debian bookworm main", as it stands in the name: foreign words
 	Signed bool   // the repository's signature was checked
+
+	release string // how the name of its release file begins
+}
+
+// Release is the file in which a repository says whose it is and of when, with the lists that belong to it.
+type Release struct {
+	File  string // in Folder
+	Lists []List
 }
 
 // Read gives the lists below a root. A terminal without apt has none.
@@ -40,6 +48,36 @@ func Read(root string) ([]List, error) {
 		return nil, fmt.Errorf("cannot read which repositories need no signature: %w", err)
 	}
 	return listsOf(names, careless), nil
+}
+
+// Releases gives the release files below a root. A terminal without apt has none.
+func Releases(root string) ([]Release, error) {
+	names, err := namesIn(filepath.Join(root, Folder))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the lists of repositories: %w", err)
+	}
+	lists, err := Read(root)
+	return releasesIn(names, lists), err
+}
+
+// releasesIn gives each repository once: apt keeps InRelease, or Release with or without a signature beside it.
+func releasesIn(names []string, lists []List) (out []Release) {
+	seen := map[string]bool{"": true}
+	for _, name := range names {
+		base, end := releaseName(name)
+		if seen[base] || end == detached {
+			continue
+		}
+		seen[base] = true
+		r := Release{File: name}
+		for _, l := range lists {
+			if l.release == base {
+				r.Lists = append(r.Lists, l)
+			}
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 // namesIn lists a folder, sorted; one that is not there is empty.
@@ -111,7 +149,7 @@ func listsOf(names, careless []string) (out []List) {
 		if slices.ContainsFunc(careless, func(c string) bool { return strings.HasPrefix(stem+"_", c+"_") }) {
 			signed = false
 		}
-		out = append(out, List{File: name, Origin: originOf(stem, release), Signed: signed})
+		out = append(out, List{File: name, Origin: originOf(stem, release), Signed: signed, release: release})
 	}
 	return out
 }
@@ -129,20 +167,26 @@ func stemOf(name string) (string, bool) {
 	return "", false
 }
 
+const detached = "_Release.gpg"
+
+// releaseName takes a release file's name apart; another file's base is "".
+func releaseName(name string) (base, end string) {
+	for _, end := range []string{"_InRelease", detached, "_Release"} {
+		if base, ok := strings.CutSuffix(name, end); ok {
+			return base, end
+		}
+	}
+	return "", ""
+}
+
 // releaseOf finds the release that a list belongs to.
 func releaseOf(stem string, names []string) (release string, signed bool) {
 	for _, name := range names {
-		base, is := name, false
-		for _, end := range []string{"_InRelease", "_Release.gpg", "_Release"} {
-			if b, ok := strings.CutSuffix(name, end); ok {
-				base, is = b, end != "_Release"
-				break
-			}
-		}
-		if base == name || !strings.HasPrefix(stem+"_", base+"_") || len(base) < len(release) {
+		base, end := releaseName(name)
+		if base == "" || !strings.HasPrefix(stem+"_", base+"_") || len(base) < len(release) {
 			continue
 		}
-		signed = is || signed && base == release
+		signed = end != "_Release" || signed && base == release
 		release = base
 	}
 	return release, signed

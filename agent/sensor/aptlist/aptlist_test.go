@@ -35,6 +35,21 @@ func TestListsAreKnownByTheirNames(t *testing.T) {
 		"flat.example/repo false\nmirror.example/my_place x main false")
 }
 
+func TestAReleaseHasTheListsOfItsOwnRepository(t *testing.T) {
+	names := []string{"a_dists_b-security_InRelease", "a_dists_b-security_main_binary-amd64_Packages", "a_dists_b_Release", "a_dists_b_Release.gpg",
+		"a_dists_b_main_binary-amd64_Packages.xz", "a_dists_b_main_binary-i386_Packages", "empty_._InRelease", "empty_._Release", "lock", "nobody_._Packages"}
+	var have []string
+	for _, r := range releasesIn(names, listsOf(names, nil)) {
+		line := r.File
+		for _, l := range r.Lists {
+			line += " " + l.File
+		}
+		have = append(have, line)
+	}
+	equal(t, "releases", strings.Join(have, "\n"), "a_dists_b-security_InRelease a_dists_b-security_main_binary-amd64_Packages\n"+
+		"a_dists_b_Release a_dists_b_main_binary-amd64_Packages.xz a_dists_b_main_binary-i386_Packages\nempty_._InRelease")
+}
+
 func TestSourcesThatNeedNoSignatureAreFound(t *testing.T) {
 	text := "# deb [trusted=yes] http://no/ x main\ndeb [ arch=amd64 trusted=yes ] http://one.example/a stable main\ndeb http://two.example/b stable main\n\n" +
 		"Types: deb\nURIs: https://three.example/c/ https://four.example/d\nSuites: x\nTrusted: yes\n\nTypes: deb\nURIs: https://five.example\nSuites: x\n"

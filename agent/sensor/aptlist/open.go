@@ -30,15 +30,15 @@ func (l List) ReadAlone(root string, read func(io.Reader) error) error {
 		return err
 	}
 	defer f.Close()
-	r, err := Unpack(f, l.File)
+	r, err := unpack(f, l.File)
 	if err != nil {
 		return err
 	}
 	return read(r)
 }
 
-// Unpack reads what is packed as the ending of its name says.
-func Unpack(r io.Reader, name string) (io.Reader, error) {
+// unpack reads what is packed as the ending of its name says.
+func unpack(r io.Reader, name string) (io.Reader, error) {
 	switch packed := path.Ext(name); {
 	case packed == ".gz":
 		return gzip.NewReader(r)

@@ -3,6 +3,7 @@ package health
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -30,14 +31,17 @@ var (
 	errNoSecurity = errors.New("cannot find a security source among apt's package lists")
 )
 
-// debUpdates says which installed packages are older than the security sources have, by apt's own lists. It never runs apt.
-func (e *Eyes) debUpdates() []policy.Reading {
+// debUpdates says which installed packages are older than the security sources have, by apt's own lists. It never asks apt what it would do.
+func (e *Eyes) debUpdates(ctx context.Context) []policy.Reading {
 	lists, files, err := e.securityLists()
 	stamp := e.stamp(append(files, "/var/lib/dpkg/status"))
 	if e.debs.stamp != stamp || stamp == "" {
 		e.debs = debCache{stamp: stamp}
 		if e.debs.err = err; err == nil {
-			e.debs.missing, e.debs.made, e.debs.err = e.compareDebs(lists)
+			e.debs.missing, e.debs.made, e.debs.err = e.compareDebs(ctx, lists)
+		}
+		if ctx.Err() != nil {
+			e.debs.stamp = "" // what was not read to its end is read again
 		}
 	}
 	asOf, updates := e.of(policy.FactUpdatesAsOf, "/var/lib/apt/lists"), e.of(policy.FactUpdates, "/var/lib/apt/lists")
@@ -68,41 +72,38 @@ func (e *Eyes) stamp(files []string) string {
 	return b.String()
 }
 
-// securityList is one source of security updates: when its publisher made it, and its package files.
+// securityList is one source of security updates: when its publisher made it, and its lists of packages.
 type securityList struct {
 	made     time.Time
-	packages []string
+	packages []aptlist.List
 }
 
 // securityLists finds the sources whose release file says that they are for security.
 func (e *Eyes) securityLists() (lists []securityList, files []string, err error) {
-	find := finder{tree: e.tree}
-	for _, f := range find.glob("/var/lib/apt/lists/*Release") {
-		if !strings.HasSuffix(f, "_InRelease") && !strings.HasSuffix(f, "_Release") {
-			continue
-		}
+	all, err := aptlist.Releases(e.tree.path("/"))
+	if err == nil && len(all) == 0 {
+		err = errNoLists
+	}
+	for _, release := range all {
+		f := inLists(release.File)
 		text, err := e.tree.read(f, 1<<20)
 		if err != nil {
 			return nil, nil, err
 		}
+		files = append(files, f)
 		r := parseRelease(text)
-		if files = append(files, f); !r.security() {
+		if !r.security() {
 			continue
 		}
-		prefix := strings.TrimSuffix(strings.TrimSuffix(f, "InRelease"), "Release")
-		l := securityList{made: r.made}
-		for _, p := range append(find.glob(prefix+"*_Packages*"), find.glob(prefix+"Packages*")...) { // the latter of a flat repository
-			if ext := path.Ext(p); ext == "" || ext == ".gz" || ext == ".xz" || ext == ".lz4" || !strings.Contains(path.Base(p[len(prefix):]), ".") {
-				l.packages = append(l.packages, p)
-			}
+		lists = append(lists, securityList{made: r.made, packages: release.Lists})
+		for _, l := range release.Lists {
+			files = append(files, inLists(l.File))
 		}
-		lists, files = append(lists, l), append(files, l.packages...)
 	}
-	if len(files) == 0 && find.err == nil {
-		find.err = errNoLists
-	}
-	return lists, files, find.err
+	return lists, files, err
 }
+
+func inLists(name string) string { return path.Join("/", aptlist.Folder, name) }
 
 // releaseFile is the head of a Release file (Debian, "DebianRepository/Format").
 type releaseFile struct {
@@ -151,7 +152,7 @@ func releaseDate(s string) time.Time {
 }
 
 // compareDebs gives what is missing, and how old the oldest of the lists is.
-func (e *Eyes) compareDebs(lists []securityList) (missing []string, made time.Time, err error) {
+func (e *Eyes) compareDebs(ctx context.Context, lists []securityList) (missing []string, made time.Time, err error) {
 	if len(lists) == 0 {
 		return nil, made, errNoSecurity
 	}
@@ -170,9 +171,9 @@ func (e *Eyes) compareDebs(lists []securityList) (missing []string, made time.Ti
 		if len(l.packages) == 0 {
 			return nil, made, errors.New("cannot use package lists: a security source has no list of packages")
 		}
-		for _, f := range l.packages {
-			if err := e.readPackages(f, installed, newest); err != nil {
-				return nil, made, fmt.Errorf("cannot read package list %s: %w", path.Base(f), err)
+		for _, p := range l.packages {
+			if err := e.readPackages(ctx, p, installed, newest); err != nil {
+				return nil, made, fmt.Errorf("cannot read package list %s: %w", p.File, err)
 			}
 		}
 	}
@@ -204,22 +205,15 @@ func (e *Eyes) installedDebs() (map[string]string, error) {
 }
 
 // readPackages notes in newest what is newer than what is installed.
-func (e *Eyes) readPackages(file string, installed, newest map[string]string) error {
-	f, err := os.Open(e.tree.path(file))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	r, err := aptlist.Unpack(f, file)
-	if err != nil {
-		return err
-	}
-	return stanzas(io.LimitReader(r, 1<<30), func(s *stanza) {
-		key := s.name + ":" + s.arch
-		have, ok := installed[key]
-		if ok && version.Compare(s.version, have) > 0 && (newest[key] == "" || version.Compare(s.version, newest[key]) > 0) {
-			newest[key] = s.version
-		}
+func (e *Eyes) readPackages(ctx context.Context, list aptlist.List, installed, newest map[string]string) error {
+	return list.Read(ctx, e.tree.path("/"), func(r io.Reader) error {
+		return stanzas(io.LimitReader(r, 1<<30), func(s *stanza) {
+			key := s.name + ":" + s.arch
+			have, ok := installed[key]
+			if ok && version.Compare(s.version, have) > 0 && (newest[key] == "" || version.Compare(s.version, newest[key]) > 0) {
+				newest[key] = s.version
+			}
+		})
 	})
 }
 

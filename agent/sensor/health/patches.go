@@ -15,7 +15,7 @@ func (e *Eyes) linuxPatches(ctx context.Context) []policy.Reading {
 	var out []policy.Reading
 	switch {
 	case e.tree.exists("/var/lib/dpkg/status"):
-		out = append(out, e.debUpdates()...)
+		out = append(out, e.debUpdates(ctx)...)
 	case e.tree.exists("/var/lib/rpm") || e.tree.exists("/usr/lib/sysimage/rpm"):
 		out = append(out, e.rpmUpdates(ctx)...)
 	default:

@@ -1,6 +1,8 @@
 package health
 
 import (
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +54,18 @@ func TestWhatTheSecuritySourceHasNewerIsMissing(t *testing.T) {
 	expect(t, "lists", reading(t, r, policy.FactUpdatesAsOf), "2026-11-25T02:22:30Z")
 	m.write("var/lib/dpkg/status", strings.Replace(debStatus, "3.0.15-1~deb12u1", "3.0.17-1~deb12u2", 1))
 	expect(t, "once applied", reading(t, e.Look(t.Context(), policy.AreaPatch, nil), policy.FactUpdates), "")
+}
+
+// apt keeps its lists packed as it is told to (apt.conf(5), Acquire::CompressionTypes).
+func TestAListThatOnlyAptUnpacksIsReadToo(t *testing.T) {
+	const list = "var/lib/apt/lists/lan_debian-security_dists_bookworm-security_main_binary-amd64_Packages"
+	for _, pack := range []string{"xz", "bzip2"} {
+		m := debian(t)
+		if out, err := exec.CommandContext(t.Context(), pack, filepath.Join(m.root, list)).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		expect(t, pack, reading(t, m.eyes().Look(t.Context(), policy.AreaPatch, nil), policy.FactUpdates), "openssl 3.0.15-1~deb12u1 → 3.0.17-1~deb12u2")
+	}
 }
 
 // A folder of packages with one list (sources.list(5): a path that ends in a slash) is what a small LAN often has.
