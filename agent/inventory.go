@@ -25,7 +25,7 @@ import (
 // eyesOnSoftware see what is installed.
 type eyesOnSoftware interface {
 	Watch(context.Context) <-chan struct{}
-	Look() (*software.Look, error)
+	Look(ctx context.Context) (*software.Look, error)
 	Keep() error
 	Programs() (*roll.Roll, error)
 }
@@ -111,7 +111,10 @@ func (i *inventory) published() { ring(i.again) }
 // look takes what the eyes see. Only when everything is on its way into the journal is it kept as seen: a crash before that
 // tells it again, none leaves it out.
 func (i *inventory) look() {
-	l, err := i.eyes.Look()
+	l, err := i.eyes.Look(i.ctx)
+	if i.ctx.Err() != nil {
+		return // the next start sees it
+	}
 	if err != nil {
 		i.fault(err.Error())
 		return

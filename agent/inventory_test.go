@@ -28,7 +28,7 @@ type shop struct {
 
 func (s *shop) Watch(context.Context) <-chan struct{} { return s.bell }
 
-func (s *shop) Look() (*software.Look, error) {
+func (s *shop) Look(context.Context) (*software.Look, error) {
 	l := &software.Look{First: s.first, Events: s.events, Programs: roll.Of(s.there)}
 	s.first, s.events = false, nil
 	return l, nil

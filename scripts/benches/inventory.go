@@ -42,7 +42,7 @@ func inventoryFigures(ctx context.Context, b bench) error {
 	b.say("looking at %d packages in %s, %d times, beside dpkg-query", inventoryPackages, root, rounds)
 	var own, kept, peer []float64
 	for i := range rounds {
-		look, keep, err := lookOnce(root, filepath.Join(root, fmt.Sprint("state", i)))
+		look, keep, err := lookOnce(ctx, root, filepath.Join(root, fmt.Sprint("state", i)))
 		if err != nil {
 			return err
 		}
@@ -54,12 +54,12 @@ func inventoryFigures(ctx context.Context, b bench) error {
 	}
 	b.against("inventory_2000", median(own), "ms", "dpkg-query", median(peer))
 	b.figure("inventory_keep", median(kept), "ms")
-	extra, err := lookMemory(root)
+	extra, err := lookMemory(ctx, root)
 	if err != nil {
 		return err
 	}
 	b.figure("inventory_memory", extra, "MB")
-	cost, err := installCost(root)
+	cost, err := installCost(ctx, root)
 	if err != nil {
 		return err
 	}
@@ -103,9 +103,9 @@ func eyesIn(root, state string) *software.Eyes {
 }
 
 // lookOnce is a first look, and then its saving with all the syncing that takes. In milliseconds.
-func lookOnce(root, state string) (look, keep float64, err error) {
+func lookOnce(ctx context.Context, root, state string) (look, keep float64, err error) {
 	e, begun := eyesIn(root, state), time.Now()
-	l, err := e.Look()
+	l, err := e.Look(ctx)
 	look = float64(time.Since(begun).Microseconds()) / 1000
 	if err == nil && l.Programs.Len() < inventoryPackages {
 		err = errors.New("the look did not find what is there")
@@ -118,8 +118,8 @@ func lookOnce(root, state string) (look, keep float64, err error) {
 	return look, keep, err
 }
 
-func lookAndKeep(e *software.Eyes) (*software.Look, error) {
-	l, err := e.Look()
+func lookAndKeep(ctx context.Context, e *software.Eyes) (*software.Look, error) {
+	l, err := e.Look(ctx)
 	if err == nil {
 		err = e.Keep()
 	}
@@ -142,7 +142,7 @@ func query(ctx context.Context, root string) (float64, error) {
 
 // lookMemory is how far the memory of this process grows during a look, and what the sheet of it keeps
 // (https://docs.kernel.org/filesystems/proc.html: 5 in clear_refs forgets the peak).
-func lookMemory(root string) (float64, error) {
+func lookMemory(ctx context.Context, root string) (float64, error) {
 	debug.FreeOSMemory()
 	before, err := readMemory(os.Getpid())
 	if err != nil {
@@ -151,7 +151,7 @@ func lookMemory(root string) (float64, error) {
 	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
 		return 0, err
 	}
-	l, err := lookAndKeep(eyesIn(root, filepath.Join(root, "state-memory")))
+	l, err := lookAndKeep(ctx, eyesIn(root, filepath.Join(root, "state-memory")))
 	if err != nil {
 		return 0, err
 	}
@@ -183,10 +183,10 @@ func lines(programs *roll.Roll) (out sheet.Items) {
 }
 
 // installCost is what one more package costs on the wire: the request with its record and the step of the sheet, not compressed.
-func installCost(root string) (float64, error) {
+func installCost(ctx context.Context, root string) (float64, error) {
 	state := filepath.Join(root, "state-cost")
 	e := eyesIn(root, state)
-	l, err := lookAndKeep(e)
+	l, err := lookAndKeep(ctx, e)
 	if err != nil {
 		return 0, err
 	}
@@ -200,7 +200,7 @@ func installCost(root string) (float64, error) {
 	if err := installOne(root); err != nil {
 		return 0, err
 	}
-	if l, err = lookAndKeep(e); err != nil {
+	if l, err = lookAndKeep(ctx, e); err != nil {
 		return 0, err
 	}
 	if err := k.Put(wire.SheetSoftware, lines(l.Programs)); err != nil || len(l.Events) != 1 {

@@ -67,7 +67,7 @@ func (g *Gate) Run(ctx context.Context) {
 	go g.tell(ctx)
 	for {
 		if g.wanted.Load() {
-			if err := g.stand(ctx); !errors.Is(err, ErrNotYet) {
+			if err := g.stand(ctx); ctx.Err() == nil && !errors.Is(err, ErrNotYet) {
 				g.trouble.set(g, "kernel", err)
 			}
 		}
@@ -94,7 +94,7 @@ func (g *Gate) stand(ctx context.Context) error {
 		return err
 	}
 	defer k.close()
-	if err := g.renew(k); err != nil && g.trusted.Load() == nil {
+	if err := g.renew(ctx, k); err != nil && g.trusted.Load() == nil {
 		return err
 	}
 	var beside sync.WaitGroup
@@ -153,7 +153,7 @@ func (g *Gate) attend(ctx context.Context, k *kernel, failed <-chan error) error
 			later.Reset(putOff)
 			return
 		}
-		g.renew(k)
+		g.renew(ctx, k)
 		read = time.Now()
 	}
 	for {
@@ -167,7 +167,7 @@ func (g *Gate) attend(ctx context.Context, k *kernel, failed <-chan error) error
 		case <-later.C:
 			changed()
 		case answer := <-g.refresh:
-			answer <- g.renew(k)
+			answer <- g.renew(ctx, k)
 			read = time.Now()
 		case <-g.turned:
 			if !g.wanted.Load() {
@@ -203,8 +203,8 @@ func (g *Gate) Refresh(ctx context.Context) error {
 	}
 }
 
-// renew reads what is installed. When it cannot be read, what was known stays.
-func (g *Gate) renew(k *kernel) error {
+// renew reads what is installed, until ctx ends. When it cannot be read, what was known stays.
+func (g *Gate) renew(ctx context.Context, k *kernel) error {
 	programs, err := g.Packages()
 	if err == nil {
 		programs, err = needed(g.Root, programs)
@@ -212,13 +212,13 @@ func (g *Gate) renew(k *kernel) error {
 	same, old := false, g.index()
 	if err == nil {
 		var x *index
-		if x, err = g.read(programs, old); err == nil {
+		if x, err = g.read(ctx, programs, old); err == nil {
 			g.trusted.Store(x)
 			g.onlyLooks(x)
 			same = x.likens(old, func(p policy.Program) bool { return !denies(g.Decide(p)) })
 		}
 	}
-	if errors.Is(err, ErrNotYet) {
+	if errors.Is(err, ErrNotYet) || ctx.Err() != nil {
 		return err
 	}
 	if err != nil {
@@ -235,10 +235,10 @@ func (g *Gate) renew(k *kernel) error {
 }
 
 // read makes an index of the package database that this system has.
-func (g *Gate) read(programs []policy.Program, old *index) (*index, error) {
+func (g *Gate) read(ctx context.Context, programs []policy.Program, old *index) (*index, error) {
 	x, err := readDpkg(g.Root, programs, old)
 	if errors.Is(err, errNoDatabase) {
-		return readRpm(g.Root, programs, len(old.entries), listRpm(g.Root))
+		return readRpm(g.Root, programs, len(old.entries), listRpm(ctx, g.Root))
 	}
 	return x, err
 }

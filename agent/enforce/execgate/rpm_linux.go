@@ -10,8 +10,8 @@ import (
 	"sekisho/internal/policy"
 )
 
-// listRpm has rpm itself list its files: it knows every form of its database and respects its locks.
-func listRpm(root string) func(io.Writer) error {
+// listRpm has rpm itself list its files: it knows every form of its database and respects its locks. It stops when ctx ends.
+func listRpm(ctx context.Context, root string) func(io.Writer) error {
 	return func(w io.Writer) error {
 		dir := rpmFolder(root)
 		if dir == "" {
@@ -21,7 +21,7 @@ func listRpm(root string) func(io.Writer) error {
 		if root != "" && root != "/" {
 			args = append([]string{"--root", root}, args...)
 		}
-		_, err := osexec.Run(context.Background(), osexec.RPM, osexec.Options{Stdout: w, Timeout: 2 * time.Minute}, args...)
+		_, err := osexec.Run(ctx, osexec.RPM, osexec.Options{Stdout: w, Timeout: 2 * time.Minute}, args...)
 		return err
 	}
 }

@@ -115,7 +115,7 @@ func realRpms(t *testing.T, names ...string) (root string) {
 // TestTheRealRpmSaysWhatItInstalled, and with it the gate of the real kernel records and stops nothing, whatever the mode is.
 func TestTheRealRpmSaysWhatItInstalled(t *testing.T) {
 	root := realRpms(t, "rpm", "tool")
-	x, err := readRpm(root, []policy.Program{rpmOf("rpm", "noarch"), rpmOf("tool", "noarch")}, 0, listRpm(root))
+	x, err := readRpm(root, []policy.Program{rpmOf("rpm", "noarch"), rpmOf("tool", "noarch")}, 0, listRpm(t.Context(), root))
 	if err != nil {
 		t.Fatal(err)
 	}

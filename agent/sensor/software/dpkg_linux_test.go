@@ -58,7 +58,7 @@ func TestWhatIsNotKeptIsToldAgain(t *testing.T) {
 	m.dpkg("-i", m.build("office", "1.0"))
 	m.look(m.open())
 	m.dpkg("-i", m.build("gamebox", "1"))
-	if l, err := m.open().Look(); err != nil || len(l.Events) != 1 {
+	if l, err := m.open().Look(m.t.Context()); err != nil || len(l.Events) != 1 {
 		t.Fatal(l, err)
 	} // and the power is cut
 	_, said := m.look(m.open())
@@ -109,7 +109,7 @@ func TestWhatTheEyesHaveSeenCountsBeforeItIsKept(t *testing.T) {
 	e := m.open()
 	p := e.Packages()
 	want(t, "before any look", p.Seen(), false)
-	_, err := e.Look()
+	_, err := e.Look(m.t.Context())
 	m.must(err)
 	want(t, "after it", p.Seen(), true)
 	m.must(os.RemoveAll(filepath.Join(m.root, "var/lib/apt/lists"))) // nobody can find it out again

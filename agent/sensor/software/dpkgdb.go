@@ -62,7 +62,7 @@ func markOf(paths ...string) string {
 	return b.String()
 }
 
-func (d *dpkg) read(before map[string]policy.Program, first bool) reading {
+func (d *dpkg) read(ctx context.Context, before map[string]policy.Program, first bool) reading {
 	r := d.database()
 	if len(r.programs) == 0 {
 		return r
@@ -83,7 +83,7 @@ func (d *dpkg) read(before map[string]policy.Program, first bool) reading {
 			news = append(news, p)
 		}
 	}
-	d.origins(open)
+	d.origins(ctx, open)
 	d.check(news)
 	d.lists = lists
 	for i := range r.programs {
@@ -207,7 +207,7 @@ func (d *dpkg) installedAt(p policy.Program, shared bool) time.Time {
 }
 
 // origins finds the repositories of packages in apt's lists.
-func (d *dpkg) origins(open []*policy.Program) {
+func (d *dpkg) origins(ctx context.Context, open []*policy.Program) {
 	if len(open) == 0 {
 		return
 	}
@@ -217,7 +217,7 @@ func (d *dpkg) origins(open []*policy.Program) {
 		a.unread++
 	}
 	for _, l := range lists {
-		if d.readList(l, func(in io.Reader) error { return a.read(l, in) }) != nil {
+		if d.readList(ctx, l, func(in io.Reader) error { return a.read(l, in) }) != nil {
 			a.unread++
 		}
 	}
@@ -241,11 +241,11 @@ func (d *dpkg) remember(open []*policy.Program) {
 	}
 }
 
-func (d *dpkg) readList(l aptlist.List, read func(io.Reader) error) error {
+func (d *dpkg) readList(ctx context.Context, l aptlist.List, read func(io.Reader) error) error {
 	if d.alone {
 		return l.ReadAlone(d.root, read)
 	}
-	return l.Read(context.Background(), d.root, read)
+	return l.Read(ctx, d.root, read)
 }
 
 func (d *dpkg) deeds() deeds {

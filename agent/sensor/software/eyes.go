@@ -52,8 +52,8 @@ func newEyes(o Options, from []source) *Eyes {
 }
 
 // Look looks at what has changed since the last look, and gives nil where nothing has. The caller calls Keep when what it
-// was told is safe; until then the same would be told again by the eyes of a later start.
-func (e *Eyes) Look() (*Look, error) {
+// was told is safe; until then the same would be told again by the eyes of a later start. When ctx ends nothing was seen.
+func (e *Eyes) Look(ctx context.Context) (*Look, error) {
 	var l Look
 	fresh, news := 0, false
 	debs := e.word.Swap(tellsNothing) == tellsOfDebs
@@ -73,7 +73,11 @@ func (e *Eyes) Look() (*Look, error) {
 		if !had {
 			fresh++
 		}
-		news = e.see(s, before, had, &l) || news
+		there, err := e.see(ctx, s, before, had, &l)
+		if err != nil {
+			return nil, err
+		}
+		news = there || news
 		e.marks[s.name] = mark
 	}
 	l.First = fresh > 0 && fresh == len(e.sources)
@@ -92,15 +96,18 @@ func (e *Eyes) Look() (*Look, error) {
 
 // see looks at one source and says whether there is anything new. What a source holds that is looked at for the first time
 // is no event.
-func (e *Eyes) see(s source, before *roll.Roll, had bool, l *Look) bool {
+func (e *Eyes) see(ctx context.Context, s source, before *roll.Roll, had bool, l *Look) (news bool, err error) {
 	var old map[string]policy.Program
 	if had {
 		old = byID(before)
 	}
-	r := s.read(old, !had)
+	r := s.read(ctx, old, !had)
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
 	events, there := difference(old, r, e.o.Now(), !e.looked[s.name])
 	changed := !had || !same(before, there)
-	news := changed || e.faults[s.name] != r.fault || !e.looked[s.name]
+	news = changed || e.faults[s.name] != r.fault || !e.looked[s.name]
 	e.looked[s.name], e.faults[s.name] = true, r.fault
 	if s.tell != nil && len(events) > 0 {
 		s.tell(events)
@@ -108,7 +115,7 @@ func (e *Eyes) see(s source, before *roll.Roll, had bool, l *Look) bool {
 	}
 	l.Events = append(l.Events, events...)
 	e.recent.put(s.name, there, changed)
-	return news
+	return news, nil
 }
 
 // enriched brings who installed a program from the events back to the list.

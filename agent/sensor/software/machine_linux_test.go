@@ -101,7 +101,7 @@ func (m *machine) open() *Eyes { return Open(m.options()) }
 // look looks, keeps what was seen, and gives the events as "what name before>version source user command".
 func (m *machine) look(e *Eyes) (*Look, string) {
 	m.t.Helper()
-	l, err := e.Look()
+	l, err := e.Look(m.t.Context())
 	m.must(err)
 	m.must(e.Keep())
 	if l == nil {

@@ -1,6 +1,7 @@
 package software
 
 import (
+	"context"
 	"encoding/binary"
 	"os"
 	"path"
@@ -20,7 +21,7 @@ func (m linux) homes() []home {
 }
 
 func (m linux) snaps() source {
-	return source{name: "snap", mark: func() string { return "" }, read: func(map[string]policy.Program, bool) (r reading) {
+	return source{name: "snap", mark: func() string { return "" }, read: func(context.Context, map[string]policy.Program, bool) (r reading) {
 		for _, name := range snapFolders {
 			if dir, ok := openFolder(m.at(name)); ok {
 				r.programs = append(r.programs, snaps(dir)...)
@@ -32,7 +33,7 @@ func (m linux) snaps() source {
 }
 
 func (m linux) flatpaks() source {
-	return source{name: "flatpak", mark: func() string { return "" }, read: func(map[string]policy.Program, bool) (r reading) {
+	return source{name: "flatpak", mark: func() string { return "" }, read: func(context.Context, map[string]policy.Program, bool) (r reading) {
 		add := func(name, whose string) {
 			if dir, ok := openFolder(m.at(name)); ok {
 				r.programs = append(r.programs, flatpaks(dir, whose)...)
@@ -56,7 +57,7 @@ func (m linux) temporary() string {
 }
 
 func (m linux) appImages() source {
-	return source{name: "appimage", mark: func() string { return "" }, read: func(before map[string]policy.Program, _ bool) (r reading) {
+	return source{name: "appimage", mark: func() string { return "" }, read: func(_ context.Context, before map[string]policy.Program, _ bool) (r reading) {
 		s := search{left: maxEntries, known: before, stop: mountPoints(procText(m.at("proc/1/mountinfo")))}
 		in := func(name, shown, whose string) {
 			if dir, ok := openFolder(m.at(name)); ok {

@@ -3,6 +3,7 @@
 package software
 
 import (
+	"context"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -47,8 +48,9 @@ type source struct {
 	name string
 	// mark is something that is another when read would say something else; "" is never the same.
 	mark func() string
-	// read gives what is there. before is what was there at the last look; first says that there was none.
-	read func(before map[string]policy.Program, first bool) reading
+	// read gives what is there. before is what was there at the last look; first says that there was none. When ctx
+	// ends it gives up, and what it says does not count.
+	read func(ctx context.Context, before map[string]policy.Program, first bool) reading
 	// tell adds to events who did it and how. May be nil.
 	tell func([]policy.ProgramEvent)
 }

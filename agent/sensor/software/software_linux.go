@@ -175,7 +175,7 @@ func (w *watcher) isProgram(dir string, t told) bool {
 
 // rpmSource asks rpm itself, which knows every form of its database and respects its locks.
 func rpmSource(m linux) source {
-	return source{name: "rpm", mark: func() string { return markOf(m.rpmFiles()...) }, read: func(map[string]policy.Program, bool) reading {
+	return source{name: "rpm", mark: func() string { return markOf(m.rpmFiles()...) }, read: func(ctx context.Context, _ map[string]policy.Program, _ bool) reading {
 		dir := m.rpmFolder()
 		if dir == "" {
 			return reading{}
@@ -185,7 +185,7 @@ func rpmSource(m linux) source {
 			args = append([]string{"--root", m.root}, args...)
 		}
 		var out bytes.Buffer
-		_, err := osexec.Run(context.Background(), osexec.RPM, osexec.Options{Stdout: &out, Timeout: time.Minute}, args...)
+		_, err := osexec.Run(ctx, osexec.RPM, osexec.Options{Stdout: &out, Timeout: time.Minute}, args...)
 		r := rpms(&out, func() error { return err })
 		twoOfOne(r.programs)
 		return r

@@ -56,7 +56,7 @@ func awaited(t *testing.T, e *Eyes, look <-chan struct{}, ok func(policy.Program
 		case <-time.After(5*time.Second - time.Since(begun)):
 			t.Fatal("it was not seen within five seconds")
 		}
-		l, err := e.Look()
+		l, err := e.Look(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func watching(t *testing.T) (*Eyes, <-chan struct{}) {
 	e := Open(Options{Dir: t.TempDir(), Log: zerolog.Nop(), Calm: 50 * time.Millisecond})
 	look := e.Watch(ctx)
 	<-look
-	l, err := e.Look()
+	l, err := e.Look(t.Context())
 	if err != nil || !l.First {
 		t.Fatal(l, err)
 	}
