@@ -67,11 +67,17 @@ func (c *console) start() {
 	c.t.Log("console is started")
 	eventually(c.t, 20*time.Second, "the console listens", func() error {
 		conn, err := net.DialTimeout("tcp", "127.0.0.1:"+strconv.Itoa(c.people), time.Second)
-		if err == nil {
-			conn.Close()
+		if err != nil {
+			return fmt.Errorf("%w; its log: %s", err, c.log())
 		}
-		return err
+		return conn.Close()
 	})
+}
+
+// log is the end of what it wrote.
+func (c *console) log() []byte {
+	text, _ := os.ReadFile(filepath.Join(c.state, "console.log"))
+	return text[max(0, len(text)-4000):]
 }
 
 func (c *console) stop(signal syscall.Signal) {
@@ -82,8 +88,7 @@ func (c *console) stop(signal syscall.Signal) {
 	_ = c.process.Wait()
 	c.process = nil
 	if c.t.Failed() {
-		text, _ := os.ReadFile(filepath.Join(c.state, "console.log"))
-		c.t.Logf("console log:\n%s", text[max(0, len(text)-4000):])
+		c.t.Logf("console log:\n%s", c.log())
 	}
 }
 
