@@ -196,13 +196,17 @@ func TestDaysAreCountedAgainstTheLedger(t *testing.T) {
 	}
 }
 
-func TestTheNewestPatternIsNeverOneOfAClockThatRunsAhead(t *testing.T) {
+func TestTheNewestPatternIsNeverOneOfAClockThatRunsAheadNorAWordThatIsNoDate(t *testing.T) {
 	db := open(t)
 	for id, made := range map[string]time.Time{"t1": noon.AddDate(0, 0, -3), "t2": noon.AddDate(0, 0, -1), "t3": noon.AddDate(3, 0, 0)} {
 		enrol(t, db, id)
 		l := &listOf{name: wire.SheetHealth}
 		bringHealth(t, db, id, noon, l.step(true, false, nil, checked(t, patterns(policy.ResultPass, made))))
 	}
+	enrol(t, db, "t4")
+	noDate := patterns(policy.ResultPass, noon)
+	noDate.Value = noon.AddDate(0, 0, -1).UTC().Format(time.DateOnly) + "Tmorning" // it sorts behind every time of that day
+	bringHealth(t, db, "t4", noon, (&listOf{name: wire.SheetHealth}).step(true, false, nil, checked(t, noDate)))
 	list, err := db.NewestPatterns(t.Context(), noon)
 	must(t, err)
 	if len(list) != 1 || !list[0].Made.Equal(noon.AddDate(0, 0, -1)) || list[0].TerminalName != "PC-t2" {
