@@ -39,7 +39,7 @@ func (a *agent) newProgramGate() programGate {
 		take:  quarantine.Open(quarantineOf(a.config.State), privateRoom, a.clock.now).Take,
 	}}
 	poke := make(chan struct{}, 1)
-	seen := openSeen(a.config.State, func(hash string) bool { return names(view(), hash) }, func() { ring(poke) })
+	seen := openSeen(a.config.State, a.log, func(hash string) bool { return names(view(), hash) }, func() { ring(poke) })
 	s.stop.learn = seen.learn
 	stand := enforce.NewStanding(enforce.Options{Root: a.root, Log: a.log, Now: a.clock.now})
 	s.rules = &ruleKeeper{stand: stand, view: view, now: a.clock.now, seen: seen, say: a.guard.onRules, poke: poke}
@@ -99,13 +99,13 @@ func accountOf(sid string) string {
 // thePlaces asks Windows where its folders are; they are not always on C.
 func thePlaces() process.Places {
 	var p process.Places
-	p.Windows, _ = windows.GetSystemWindowsDirectory()
+	p.Windows, _ = windows.GetSystemWindowsDirectory() // where it is not told all is vital
 	for _, id := range []*windows.KNOWNFOLDERID{windows.FOLDERID_ProgramFiles, windows.FOLDERID_ProgramFilesX86} {
 		if dir, err := windows.KnownFolderPath(id, 0); err == nil {
 			p.Programs = append(p.Programs, dir)
 		}
 	}
-	p.Own, _ = os.Executable()
+	p.Own, _ = os.Executable() // as above
 	return p
 }
 

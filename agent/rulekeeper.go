@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"sekisho/agent/enforce/applocker"
 	"sekisho/internal/durable"
 	"sekisho/internal/policy"
@@ -123,6 +125,7 @@ type seenFiles struct {
 	path  string
 	named func(hash string) bool // by a rule of the policy in force
 	fresh func()                 // there is a new one
+	log   zerolog.Logger
 
 	mu   sync.Mutex
 	have map[string]applocker.FileHash
@@ -133,8 +136,8 @@ const (
 	maxSeen  = 2000
 )
 
-func openSeen(state string, named func(string) bool, fresh func()) *seenFiles {
-	s := &seenFiles{path: filepath.Join(state, seenFile), named: named, fresh: fresh, have: map[string]applocker.FileHash{}}
+func openSeen(state string, log zerolog.Logger, named func(string) bool, fresh func()) *seenFiles {
+	s := &seenFiles{path: filepath.Join(state, seenFile), log: log, named: named, fresh: fresh, have: map[string]applocker.FileHash{}}
 	info, err := os.Stat(s.path)
 	if err != nil || info.Size() > 1<<20 {
 		return s // none was seen, or it will be seen again
@@ -170,7 +173,10 @@ func (s *seenFiles) learn(hash string, f applocker.FileHash) {
 	raw, err := json.Marshal(s.have)
 	s.mu.Unlock()
 	if err == nil {
-		_ = durable.WriteFile(s.path, raw, 0o600) // it is seen again otherwise
+		err = durable.WriteFile(s.path, raw, 0o600)
+	}
+	if err != nil {
+		s.log.Warn().Err(err).Msg("cannot keep how AppLocker calls a file: after a restart its rule stands only when it was seen again")
 	}
 	s.fresh()
 }

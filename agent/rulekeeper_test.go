@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"sekisho/agent/enforce/applocker"
 	"sekisho/internal/policy"
 	"sekisho/internal/wire"
@@ -46,7 +48,7 @@ func (w *windowsRules) Wake() error { return w.wakeErr }
 
 func newKeeper(t *testing.T, p *policy.Policy) (*ruleKeeper, *windowsRules, *policy.Policy) {
 	w, poke := &windowsRules{}, make(chan struct{}, 1)
-	seen := openSeen(t.TempDir(), func(h string) bool { return names(p, h) }, func() { ring(poke) })
+	seen := openSeen(t.TempDir(), zerolog.Nop(), func(h string) bool { return names(p, h) }, func() { ring(poke) })
 	return &ruleKeeper{stand: w, view: func() *policy.Policy { return p }, now: func() time.Time { return began }, seen: seen, poke: poke}, w, p
 }
 
@@ -116,7 +118,7 @@ func TestAFileThatARuleNamesIsRememberedAndToldAtOnce(t *testing.T) {
 	if len(w.rules.Rules) == 0 || !strings.Contains(w.rules.Rules[1].XML, strings.Repeat("C", 64)) {
 		t.Errorf("%v", w.rules.Rules)
 	}
-	again := openSeen(filepath.Dir(k.seen.path), func(h string) bool { return names(p, h) }, func() {})
+	again := openSeen(filepath.Dir(k.seen.path), zerolog.Nop(), func(h string) bool { return names(p, h) }, func() {})
 	if _, ok := again.get(evilHash); !ok {
 		t.Error("it is forgotten with the agent")
 	}
@@ -129,7 +131,7 @@ func TestABrokenMemoryOfFilesIsAnEmptyOne(t *testing.T) {
 	for _, text := range []string{"", "null", "[", `{"x":{"Authenticode":"y"}}`, strings.Repeat(" ", 2<<20)} {
 		dir := t.TempDir()
 		mustDo(t, os.WriteFile(filepath.Join(dir, seenFile), []byte(text), 0o600))
-		s := openSeen(dir, func(string) bool { return true }, func() {})
+		s := openSeen(dir, zerolog.Nop(), func(string) bool { return true }, func() {})
 		if len(s.have) != 0 {
 			t.Errorf("%.20q: %v", text, s.have)
 		}

@@ -2,16 +2,11 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/pressly/goose/v3"
 )
 
 func TestACodeForThreeTerminalsTakesThreeAndNamesThem(t *testing.T) {
@@ -105,16 +100,7 @@ func TestACodeIsBounded(t *testing.T) {
 
 // TestADatabaseOfTheFirstSchemaKeepsItsCodesAndWhoCameWithThem begins with rows as version 1 wrote them.
 func TestADatabaseOfTheFirstSchemaKeepsItsCodesAndWhoCameWithThem(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "console.db")
-	old, err := sql.Open("sqlite", source(path))
-	must(t, err)
-	files, err := fs.Sub(migrations, "migrations/sqlite")
-	must(t, err)
-	p, err := goose.NewProvider(goose.DialectSQLite3, old, files)
-	must(t, err)
-	_, err = p.UpTo(t.Context(), 1)
-	must(t, err)
-	_, err = old.Exec(`INSERT INTO groups (id, name, created_at) VALUES ('default', '既定', 1);
+	db := atVersion(t, 1, `INSERT INTO groups (id, name, created_at) VALUES ('default', '既定', 1);
 		INSERT INTO tokens (hash, group_id, note, made_by, created_at, expires_at, used_at, used_by, revoked_at) VALUES
 			(x'01', 'default', 'used', '1007', 1, 9, 5, 'PC-1', 0),
 			(x'02', 'default', 'open', '1007', 1, 1799000000000, 0, '', 0),
@@ -122,10 +108,6 @@ func TestADatabaseOfTheFirstSchemaKeepsItsCodesAndWhoCameWithThem(t *testing.T) 
 		INSERT INTO terminals (id, name, group_id, enrolled_at, os, arch, agent, revision, revised_at) VALUES
 			('t1', 'PC-1', 'default', 5, 'linux', 'amd64', '0.1', 1, 5),
 			('t0', 'PC-1', 'default', 4, 'linux', 'amd64', '0.1', 1, 4)`)
-	must(t, err)
-	must(t, old.Close())
-
-	db := reopen(t, path)
 	used, came, err := db.Token(t.Context(), 1)
 	must(t, err)
 	if used.Uses != 1 || used.Used != 1 || len(came) != 1 || came[0].ID != "t1" {

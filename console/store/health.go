@@ -110,20 +110,34 @@ type Pattern struct {
 	TerminalName string
 }
 
+// mostTried is how many dates of a product are read at most to find one that is a date: they are words that terminals wrote.
+const mostTried = 20
+
 // NewestPatterns gives one for each product, from what terminals have read. A date that lies ahead of the console's clock is no
 // date: one wrong clock would make all others look old.
 func (db *DB) NewestPatterns(ctx context.Context, now time.Time) ([]Pattern, error) {
-	rows, err := db.reader.QueryContext(ctx, `SELECT n.product, n.made, MIN(t.name) FROM (SELECT c.product, MAX(c.value) AS made
+	rows, err := db.reader.QueryContext(ctx, `SELECT product, made, name FROM (SELECT c.product AS product, c.value AS made, MIN(t.name) AS name,
+			ROW_NUMBER() OVER (PARTITION BY c.product ORDER BY c.value DESC) AS place
 			FROM health c JOIN terminals t ON t.id = c.terminal WHERE c.item = 'antivirus.patterns' AND c.product <> ''
-			AND c.value LIKE '20__-__-__T%' AND c.value <= $1 AND t.retired_at = 0 GROUP BY c.product) AS n
-		JOIN health c ON c.item = 'antivirus.patterns' AND c.product = n.product AND c.value = n.made JOIN terminals t ON t.id = c.terminal
-		GROUP BY n.product, n.made ORDER BY n.product LIMIT 200`, now.UTC().Add(futureSlack).Format(time.RFC3339))
-	return collect(rows, err, func(s scanner) (p Pattern, err error) {
+			AND c.value LIKE '20__-__-__T%' AND c.value <= $1 AND t.retired_at = 0 GROUP BY c.product, c.value) AS n
+		WHERE place <= $2 ORDER BY product, made DESC LIMIT 4000`, now.UTC().Add(futureSlack).Format(time.RFC3339), mostTried)
+	all, err := collect(rows, err, func(s scanner) (p Pattern, err error) {
 		var made string
 		err = s.Scan(&p.Product, &made, &p.TerminalName)
-		p.Made, _ = time.Parse(time.RFC3339, made)
+		p.Made, _ = time.Parse(time.RFC3339, made) // zero is no date
 		return p, err
 	})
+	return newestOf(all), err
+}
+
+// newestOf keeps the first of each product that has a date.
+func newestOf(all []Pattern) (newest []Pattern) {
+	for _, p := range all {
+		if n := len(newest); !p.Made.IsZero() && (n == 0 || newest[n-1].Product != p.Product) {
+			newest = append(newest, p)
+		}
+	}
+	return newest
 }
 
 // HealthDay is how a check stood on one day.
@@ -210,8 +224,9 @@ func (db *DB) HealthDays(ctx context.Context, check, group string, from time.Tim
 		WHERE item = $1 AND ($2 = '' OR group_id = $2) AND day >= $3 GROUP BY day ORDER BY day LIMIT 2000`, check, group, from.In(db.zone).Format(time.DateOnly))
 	return collect(rows, err, func(s scanner) (d HealthDay, err error) {
 		var day string
-		err = s.Scan(&day, &d.Pass, &d.Fail, &d.Unknown, &d.NotApplicable, &d.Waived, &d.Unreported)
-		d.Day, _ = time.ParseInLocation(time.DateOnly, day, db.zone)
+		if err = s.Scan(&day, &d.Pass, &d.Fail, &d.Unknown, &d.NotApplicable, &d.Waived, &d.Unreported); err == nil {
+			d.Day, err = time.ParseInLocation(time.DateOnly, day, db.zone)
+		}
 		return d, err
 	})
 }

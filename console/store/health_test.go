@@ -1,17 +1,12 @@
 package store
 
 import (
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/pressly/goose/v3"
 
 	"sekisho/internal/policy"
 	"sekisho/internal/wire"
@@ -144,14 +139,7 @@ func violationsOf(t testing.TB, db *DB, state string) []Event {
 }
 
 func TestAConditionIsOneViolationAndClosesByFact(t *testing.T) {
-	db := open(t)
-	enrol(t, db, "t1")
-	j := &journalOf{outbox: "outbox-1"}
-	send := func(records ...wire.Record) {
-		t.Helper()
-		_, err := db.AddEvents(t.Context(), "t1", j.batch(t, records...), noon)
-		must(t, err)
-	}
+	db, send := oneTerminal(t)
 	send(check(policy.ResultFail, policy.StageNotice, ""), check(policy.ResultFail, policy.StageWarning, ""))
 	if n := len(violationsOf(t, db, "")); n != 0 {
 		t.Fatalf("%d violations while the grace lasts", n)
@@ -196,13 +184,17 @@ func TestDaysAreCountedAgainstTheLedger(t *testing.T) {
 	}
 }
 
-func TestTheNewestPatternIsNeverOneOfAClockThatRunsAhead(t *testing.T) {
+func TestTheNewestPatternIsNeverOneOfAClockThatRunsAheadNorAWordThatIsNoDate(t *testing.T) {
 	db := open(t)
 	for id, made := range map[string]time.Time{"t1": noon.AddDate(0, 0, -3), "t2": noon.AddDate(0, 0, -1), "t3": noon.AddDate(3, 0, 0)} {
 		enrol(t, db, id)
 		l := &listOf{name: wire.SheetHealth}
 		bringHealth(t, db, id, noon, l.step(true, false, nil, checked(t, patterns(policy.ResultPass, made))))
 	}
+	enrol(t, db, "t4")
+	noDate := patterns(policy.ResultPass, noon)
+	noDate.Value = noon.AddDate(0, 0, -1).UTC().Format(time.DateOnly) + "Tmorning" // it sorts behind every time of that day
+	bringHealth(t, db, "t4", noon, (&listOf{name: wire.SheetHealth}).step(true, false, nil, checked(t, noDate)))
 	list, err := db.NewestPatterns(t.Context(), noon)
 	must(t, err)
 	if len(list) != 1 || !list[0].Made.Equal(noon.AddDate(0, 0, -1)) || list[0].TerminalName != "PC-t2" {
@@ -244,31 +236,11 @@ func TestAReferenceReachesTerminalsWhoseChecksNeedIt(t *testing.T) {
 	}
 }
 
-// atVersion makes a database of an older schema with rows in it.
-func atVersion(t testing.TB, path string, version int64, rows ...string) {
-	t.Helper()
-	old, err := sql.Open("sqlite", source(path))
-	must(t, err)
-	files, err := fs.Sub(migrations, "migrations/sqlite")
-	must(t, err)
-	p, err := goose.NewProvider(goose.DialectSQLite3, old, files)
-	must(t, err)
-	_, err = p.UpTo(t.Context(), version)
-	must(t, err)
-	for _, one := range rows {
-		_, err = old.Exec(one)
-		must(t, err)
-	}
-	must(t, old.Close())
-}
-
 func TestADatabaseBeforeHealthKeepsItsRecords(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "console.db")
-	atVersion(t, path, 4, `INSERT INTO groups VALUES ('g', 'G', 1)`,
+	db := atVersion(t, 4, `INSERT INTO groups VALUES ('g', 'G', 1)`,
 		`INSERT INTO group_policies VALUES ('g', 1, '{"removable_media":{"mode":"audit"}}', '', 'x', 1)`,
 		`INSERT INTO terminals (id, name, group_id, enrolled_at, os, arch, agent, revision, revised_at) VALUES ('t1', 'PC', 'g', 1, 'linux', 'amd64', '', 1, 1)`,
 		`INSERT INTO sheets VALUES ('t1', 'software', x'00', 1, 0, 1, 1, 1)`)
-	db := reopen(t, path)
 	l := &listOf{name: wire.SheetHealth}
 	bringHealth(t, db, "t1", noon, l.step(true, false, nil, checked(t, patterns(policy.ResultFail, noon))))
 	if got := resultsOf(t, db, "t1"); got != "antivirus.patterns fail" {
@@ -278,14 +250,7 @@ func TestADatabaseBeforeHealthKeepsItsRecords(t *testing.T) {
 
 // TestWhatWasDoneAboutAConditionIsNoSecondOne: only an adapter that could not be disabled is a line of its own, and it closes with the rest.
 func TestWhatWasDoneAboutAConditionIsNoSecondOne(t *testing.T) {
-	db := open(t)
-	enrol(t, db, "t1")
-	j := &journalOf{outbox: "outbox-1"}
-	send := func(records ...wire.Record) {
-		t.Helper()
-		_, err := db.AddEvents(t.Context(), "t1", j.batch(t, records...), noon)
-		must(t, err)
-	}
+	db, send := oneTerminal(t)
 	acted := func(code string, o policy.Outcome) wire.Record {
 		r := check(policy.ResultFail, policy.StageViolation, "")
 		r.Check.Check, r.Code, r.Outcome = "network.tether", code, o

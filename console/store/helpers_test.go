@@ -2,11 +2,16 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"io"
+	"io/fs"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pressly/goose/v3"
 
 	"sekisho/console/store/blank"
 	"sekisho/internal/policy"
@@ -92,4 +97,36 @@ func (j *journalOf) batch(t testing.TB, records ...wire.Record) wire.EventsReque
 		req.Entries = append(req.Entries, wire.Entry{Hash: j.prev, Body: body})
 	}
 	return req
+}
+
+// atVersion opens a database that begins with rows as an older schema wrote them.
+func atVersion(t testing.TB, version int64, rows ...string) *DB {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "console.db")
+	old, err := sql.Open("sqlite", source(path))
+	must(t, err)
+	files, err := fs.Sub(migrations, "migrations/sqlite")
+	must(t, err)
+	p, err := goose.NewProvider(goose.DialectSQLite3, old, files)
+	must(t, err)
+	_, err = p.UpTo(t.Context(), version)
+	must(t, err)
+	for _, one := range rows {
+		_, err = old.Exec(one)
+		must(t, err)
+	}
+	must(t, old.Close())
+	return reopen(t, path)
+}
+
+// oneTerminal has one terminal, whose records send brings.
+func oneTerminal(t testing.TB) (db *DB, send func(...wire.Record)) {
+	db = open(t)
+	enrol(t, db, "t1")
+	j := &journalOf{outbox: "outbox-1"}
+	return db, func(records ...wire.Record) {
+		t.Helper()
+		_, err := db.AddEvents(t.Context(), "t1", j.batch(t, records...), noon)
+		must(t, err)
+	}
 }

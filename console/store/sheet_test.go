@@ -1,17 +1,12 @@
 package store
 
 import (
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/pressly/goose/v3"
 
 	"sekisho/internal/policy"
 	"sekisho/internal/wire"
@@ -328,23 +323,11 @@ func TestANewDryRunStopsTheOlderOneOfItsGroupOnly(t *testing.T) {
 
 // TestADatabaseBeforeSoftwareKeepsItsPermissions begins with rows as the schema before wrote them.
 func TestADatabaseBeforeSoftwareKeepsItsPermissions(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "console.db")
-	old, err := sql.Open("sqlite", source(path))
-	must(t, err)
-	files, err := fs.Sub(migrations, "migrations/sqlite")
-	must(t, err)
-	p, err := goose.NewProvider(goose.DialectSQLite3, old, files)
-	must(t, err)
-	_, err = p.UpTo(t.Context(), 3)
-	must(t, err)
-	_, err = old.Exec(`INSERT INTO groups (id, name, created_at) VALUES ('default', '既定', 1);
+	db := atVersion(t, 3, `INSERT INTO groups (id, name, created_at) VALUES ('default', '既定', 1);
 		INSERT INTO group_policies (group_id, version, body, reason, changed_by, changed_at) VALUES ('default', 1, '{"removable_media":{"mode":"audit","rules":null},"contact":{}}', 'x', 'x', 1);
 		INSERT INTO terminals (id, name, group_id, enrolled_at, os, arch, agent, revision, revised_at) VALUES ('t1', 'PC-1', 'default', 5, 'linux', 'amd64', '0.1', 1, 5);
 		INSERT INTO grants (n, id, terminal, body, from_at, until_at, event, reason, given_by, created_at, revision, device_name)
 			VALUES (1, 'G-0001', 't1', '{"id":"G-0001","vendor":"0781","product":"5583","serial":"4C53"}', 5, 1999000000000, 0, 'r', '1012', 5, 2, 'SanDisk')`)
-	must(t, err)
-	must(t, old.Close())
-	db := reopen(t, path)
 	g, err := db.Grant(t.Context(), "G-0001")
 	must(t, err)
 	if g.Permit != nil || g.Serial != "4C53" {

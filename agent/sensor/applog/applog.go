@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 )
 
@@ -38,7 +37,6 @@ func wanted() []int {
 // Event is one line of a log.
 type Event struct {
 	ID         int
-	At         time.Time
 	Stopped    bool   // something was kept from running
 	Audited    bool   // something ran that would have been kept from it
 	Collection string // EXE, DLL, MSI, SCRIPT, APPX as AppLocker calls it, in capitals
@@ -57,10 +55,7 @@ const (
 
 type eventXML struct {
 	System struct {
-		ID   int `xml:"EventID"`
-		Time struct {
-			At string `xml:"SystemTime,attr"`
-		} `xml:"TimeCreated"`
+		ID int `xml:"EventID"`
 	} `xml:"System"`
 	Data struct {
 		File struct {
@@ -88,7 +83,6 @@ func Parse(text string, places map[string]string) (Event, error) {
 		return Event{}, fmt.Errorf("cannot read event %d: %w", x.System.ID, errUnknown)
 	}
 	e := Event{ID: x.System.ID, Stopped: stopped()[x.System.ID], Audited: audited()[x.System.ID]}
-	e.At, _ = time.Parse(time.RFC3339Nano, x.System.Time.At)
 	f := x.Data.File
 	e.Collection, e.UserSID, e.Package = strings.ToUpper(word(f.Policy)), word(f.User), word(f.Package)
 	if e.Path = word(f.FullPath); e.Path == "" {

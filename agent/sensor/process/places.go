@@ -26,6 +26,8 @@ func (p Places) Vital(path string) string {
 	switch {
 	case path == "":
 		return "its file cannot be told"
+	case p.Windows == "" || p.Own == "":
+		return "nobody knows where Windows and the agent lie"
 	case strings.EqualFold(path, p.Own):
 		return "it is the agent itself"
 	case p.windowsOwn(path):

@@ -38,6 +38,11 @@ func TestWindowsOwnFilesAreSparedAndWhereUsersWriteIsNot(t *testing.T) {
 	if !p.InWindows(`C:\Windows\Temp\x.exe`) || p.Settled(`C:\Windows\Temp\x.exe`) || (Places{}).Installed(`C:\x`) {
 		t.Error("places are mixed up")
 	}
+	for _, lost := range []Places{{Own: p.Own}, {Windows: p.Windows}} {
+		if lost.Vital(`C:\Users\taro\x.exe`) == "" {
+			t.Errorf("%+v: what may be Windows' own is not spared", lost)
+		}
+	}
 }
 
 func TestWindowsOwnAccountsAreKnown(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -34,20 +35,33 @@ type search struct {
 	known map[string]policy.Program
 	stop  map[string]bool // folders that are not entered: what is mounted there may be a network's, which does not answer
 	full  bool            // there was more than may be looked at
+	lost  error           // why a folder of one place could not be read
+}
+
+func (s *search) miss(err error) {
+	if hidden(err) {
+		s.lost = err
+	}
 }
 
 // below looks into one place; shown is how its path is called, whose is who owns it.
-func (s *search) below(dir folder, shown, whose string) {
+func (s *search) below(dir folder, shown, whose string) error {
+	s.lost = nil
 	s.walk(dir, ".", shown, whose, maxDepth)
+	return s.lost
 }
 
 func (s *search) walk(dir folder, at, shown, whose string, depth int) {
 	f, err := dir.Open(at)
 	if err != nil {
-		return // not for us, or gone meanwhile
+		s.miss(err)
+		return
 	}
-	entries, _ := f.ReadDir(max(s.left, 1))
+	entries, err := f.ReadDir(max(s.left, 1))
 	f.Close()
+	if !errors.Is(err, io.EOF) {
+		s.miss(err)
+	}
 	for _, e := range entries {
 		if s.left--; s.left < 0 || len(s.found) >= maxImages {
 			s.full = true
@@ -76,7 +90,7 @@ func skipped(name string) bool {
 func (s *search) look(dir folder, name, shown, whose string) {
 	f, err := dir.OpenFile(name, os.O_RDONLY|noWait, 0)
 	if err != nil {
-		return
+		return // not for us, or gone meanwhile: it was in its folder a moment ago
 	}
 	defer f.Close()
 	info, err := f.Stat() // of what was opened: it may have been replaced since it was listed

@@ -1,11 +1,14 @@
 package software
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"sekisho/internal/policy"
@@ -15,21 +18,30 @@ import (
 // changes them while they are read.
 type folder struct{ *os.Root }
 
-func openFolder(path string) (folder, bool) {
+func openFolder(path string) (folder, error) {
 	r, err := os.OpenRoot(path)
-	return folder{r}, err == nil
+	return folder{r}, err
+}
+
+// hidden says that an error keeps from us what is there. What does not exist holds nothing, and what is not for us never was
+// looked into (a home that a server refuses to root).
+func hidden(err error) bool {
+	return err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.ENOTDIR)
 }
 
 // names lists what is in it, no more than most.
-func (f folder) names(dir string, most int) []string {
+func (f folder) names(dir string, most int) ([]string, error) {
 	d, err := f.Open(dir)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer d.Close()
-	names, _ := d.Readdirnames(most)
+	names, err := d.Readdirnames(most)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
 	slices.Sort(names)
-	return names
+	return names, err
 }
 
 // text is the beginning of a small file; "" when it is none.
@@ -67,8 +79,9 @@ func (f folder) changed(name string) time.Time {
 var snapFolders = []string{"snap", "var/lib/snapd/snap"}
 
 // snaps are the snaps in a folder: NAME/current points to the revision in use (https://snapcraft.io/docs/system-snap-directory).
-func snaps(dir folder) (out []policy.Program) {
-	for _, name := range dir.names(".", maxPrograms) {
+func snaps(dir folder) (out []policy.Program, err error) {
+	names, err := dir.names(".", maxPrograms)
+	for _, name := range names {
 		revision := dir.link(name + "/current")
 		if revision == "" || revision == "." {
 			continue
@@ -88,7 +101,7 @@ func snaps(dir folder) (out []policy.Program) {
 		p.Unclean = c.unclean
 		out = append(out, p)
 	}
-	return out
+	return out, err
 }
 
 // yamlWord is the value of a one-line word at the top of a YAML file.
@@ -109,8 +122,9 @@ const (
 
 // flatpaks are the apps in a folder: ID/current/active/deploy begins with the remote's name, its commit is the name of the
 // folder that active points to (flatpak common/flatpak-dir.c).
-func flatpaks(dir folder, whose string) (out []policy.Program) {
-	for _, name := range dir.names(".", maxPrograms) {
+func flatpaks(dir folder, whose string) (out []policy.Program, err error) {
+	names, err := dir.names(".", maxPrograms)
+	for _, name := range names {
 		current, err := dir.Readlink(name + "/current")
 		if err != nil {
 			continue
@@ -131,5 +145,5 @@ func flatpaks(dir folder, whose string) (out []policy.Program) {
 		p.Unclean = c.unclean
 		out = append(out, p)
 	}
-	return out
+	return out, err
 }

@@ -124,6 +124,25 @@ func TestLinksPipesAndWhatIsReplacedLeadNowhere(t *testing.T) {
 	<-done
 }
 
+// A folder that cannot be read has not lost what is in it.
+func TestWhatCannotBeReadIsNotTakenForGone(t *testing.T) {
+	m := furnished(t)
+	e := m.open()
+	first, _ := m.look(e)
+	aside := t.TempDir()
+	for i, name := range []string{"home/taro", "snap"} {
+		at := filepath.Join(m.root, name)
+		m.must(os.Rename(at, filepath.Join(aside, string('a'+rune(i)))))
+		m.must(os.Symlink(filepath.Base(at), at)) // it leads to itself
+	}
+	l, said := m.look(e)
+	want(t, "removed", said, "")
+	want(t, "programs", l.Programs.Len(), first.Programs.Len())
+	for _, fault := range []string{"cannot read snaps: ", "cannot read flatpaks: ", "cannot look everywhere for AppImages: "} {
+		want(t, fault, strings.Contains(strings.Join(l.Faults, "; "), fault), true)
+	}
+}
+
 func TestWhatIsMountedInAHomeIsNotEntered(t *testing.T) {
 	m := furnished(t)
 	m.write("home/taro/my server/far.AppImage", anImage)
@@ -141,7 +160,8 @@ func TestAHomeFullOfFilesIsNotReadWithoutEnd(t *testing.T) {
 		m.must(os.MkdirAll(filepath.Join(m.root, "home/taro/many", strings.Repeat("d", i+1)), 0o755))
 	}
 	s := search{left: 30}
-	dir, _ := openFolder(filepath.Join(m.root, "home/taro"))
+	dir, err := openFolder(filepath.Join(m.root, "home/taro"))
+	m.must(err)
 	defer dir.Close()
 	s.below(dir, "/home/taro", "taro")
 	if !s.full || s.left > 0 {

@@ -23,10 +23,7 @@ func (m linux) homes() []home {
 func (m linux) snaps() source {
 	return source{name: "snap", mark: func() string { return "" }, read: func(context.Context, map[string]policy.Program, bool) (r reading) {
 		for _, name := range snapFolders {
-			if dir, ok := openFolder(m.at(name)); ok {
-				r.programs = append(r.programs, snaps(dir)...)
-				dir.Close()
-			}
+			r.inside(m.at(name), "cannot read snaps", snaps)
 		}
 		return r
 	}}
@@ -35,10 +32,7 @@ func (m linux) snaps() source {
 func (m linux) flatpaks() source {
 	return source{name: "flatpak", mark: func() string { return "" }, read: func(context.Context, map[string]policy.Program, bool) (r reading) {
 		add := func(name, whose string) {
-			if dir, ok := openFolder(m.at(name)); ok {
-				r.programs = append(r.programs, flatpaks(dir, whose)...)
-				dir.Close()
-			}
+			r.inside(m.at(name), "cannot read flatpaks", func(dir folder) ([]policy.Program, error) { return flatpaks(dir, whose) })
 		}
 		add(flatpakFolder, "")
 		for _, h := range m.homes() {
@@ -47,6 +41,22 @@ func (m linux) flatpaks() source {
 		return r
 	}}
 }
+
+// inside adds what a folder holds. Of one that cannot be read nothing is taken for gone.
+func (r *reading) inside(path, failed string, programs func(folder) ([]policy.Program, error)) {
+	dir, err := openFolder(path)
+	if err == nil {
+		var found []policy.Program
+		found, err = programs(dir)
+		r.programs = append(r.programs, found...)
+		dir.Close()
+	}
+	if hidden(err) {
+		r.torn, r.fault = true, failed+": "+err.Error()
+	}
+}
+
+const nowhere = "cannot look everywhere for AppImages"
 
 // temporary is where the machine's /tmp is: a service with a /tmp of its own sees it through the first process.
 func (m linux) temporary() string {
@@ -60,10 +70,7 @@ func (m linux) appImages() source {
 	return source{name: "appimage", mark: func() string { return "" }, read: func(_ context.Context, before map[string]policy.Program, _ bool) (r reading) {
 		s := search{left: maxEntries, known: before, stop: mountPoints(procText(m.at("proc/1/mountinfo")))}
 		in := func(name, shown, whose string) {
-			if dir, ok := openFolder(m.at(name)); ok {
-				s.below(dir, shown, whose)
-				dir.Close()
-			}
+			r.inside(m.at(name), nowhere, func(dir folder) ([]policy.Program, error) { return nil, s.below(dir, shown, whose) })
 		}
 		in("opt", "/opt", "")
 		in("srv", "/srv", "")
@@ -73,7 +80,7 @@ func (m linux) appImages() source {
 		}
 		r.programs = s.found
 		if s.full {
-			r.torn, r.fault = true, "cannot look everywhere for AppImages: there are too many files"
+			r.torn, r.fault = true, nowhere+": there are too many files"
 		}
 		return r
 	}}
