@@ -182,17 +182,23 @@ func (s *server) giveGrant(r *request) error {
 	if len(form.Problems) > 0 {
 		return s.showGrantForm(r, form, http.StatusUnprocessableEntity)
 	}
-	given, problems, err := s.Carryout.Give(r.Context(), g, r.now)
+	given, err := s.give(r, g, &form.refusals)
 	if err != nil {
 		return err
 	}
-	for _, one := range problems {
-		form.refuse(lastPart(one.Path), one.Text.In(r.lang))
-	}
-	if len(problems) > 0 {
+	if len(form.Problems) > 0 {
 		return s.showGrantForm(r, form, http.StatusUnprocessableEntity)
 	}
 	return seeOther(r, "/carryout/"+url.PathEscape(given.ID)+"?new=1")
+}
+
+// give gives a permission; what is wrong with it stands beside the fields afterwards.
+func (s *server) give(r *request, g store.Grant, form *refusals) (store.Grant, error) {
+	given, problems, err := s.Carryout.Give(r.Context(), g, r.now)
+	for _, one := range problems {
+		form.refuse(lastPart(one.Path), one.Text.In(r.lang))
+	}
+	return given, err
 }
 
 // readGrant copies the medium from the record that was blocked: nobody types a serial number.

@@ -123,7 +123,7 @@ func (s *server) decidePage(r *request, q url.Values) (body decidePage, have sto
 	if err != nil {
 		return body, have, err
 	}
-	body.ID, _ = strconv.ParseInt(q.Get("program"), 10, 64)
+	body.ID, _ = strconv.ParseInt(q.Get("program"), 10, 64) // no number is no program: not found below
 	i := slices.IndexFunc(finds, func(f find) bool { return f.ID == body.ID })
 	if i < 0 {
 		return body, have, store.ErrNotFound

@@ -47,6 +47,15 @@ func (s *server) policyOf(r *request) (g groupView, have store.GroupPolicy, err 
 	return g, have, err
 }
 
+// affected names the terminals that a group's policy reaches.
+func (s *server) affected(r *request, g groupView) (names []string, err error) {
+	list, err := s.DB.Terminals(r.Context(), g.ID, "")
+	for _, t := range list {
+		names = append(names, t.Name)
+	}
+	return names, err
+}
+
 // press is what was done with the form of a policy: which button, on which row, and the version that the form began with.
 type press struct {
 	do      string
@@ -64,6 +73,6 @@ func (s *server) pressed(r *request) (g groupView, p press, err error) {
 	}
 	do, row, _ := strings.Cut(r.PostFormValue("do"), ":")
 	p = press{do: do, row: number(row)}
-	p.basedOn, _ = strconv.ParseInt(r.PostFormValue("based_on"), 10, 64)
+	p.basedOn, _ = strconv.ParseInt(r.PostFormValue("based_on"), 10, 64) // no number is no version: the form is refused as old
 	return g, p, nil
 }

@@ -103,7 +103,7 @@ func (s *server) changeHealth(r *request) error {
 	for k := range r.PostForm {
 		body.Form[k] = r.PostForm.Get(k)
 	}
-	body.BasedOn, _ = strconv.ParseInt(f.get("based_on"), 10, 64)
+	body.BasedOn, _ = strconv.ParseInt(f.get("based_on"), 10, 64) // no number is no version: refused as old below
 	body.validate(want, f, s.pages[r.lang])
 	switch {
 	case have.Version != body.BasedOn:
@@ -122,12 +122,9 @@ func (s *server) changeHealth(r *request) error {
 
 // previewHealth shows what publishing would change and on which terminals, and says at once that the reason is missing.
 func (s *server) previewHealth(r *request, body healthPolicyPage, have, want store.GroupPolicy, pressed bool) error {
-	list, err := s.DB.Terminals(r.Context(), body.Group.ID, "")
-	if err != nil {
+	var err error
+	if body.Affected, err = s.affected(r, body.Group); err != nil {
 		return err
-	}
-	for _, t := range list {
-		body.Affected = append(body.Affected, t.Name)
 	}
 	p := s.pages[r.lang]
 	body.Checked, body.Changes = true, p.healthChanges(have.Health, want.Health)

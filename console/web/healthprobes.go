@@ -297,7 +297,7 @@ func (s *server) changeProbe(r *request) error {
 			body.Form[k] = strings.TrimSpace(body.Form[k])
 		}
 	}
-	body.BasedOn, _ = strconv.ParseInt(body.Form["based_on"], 10, 64)
+	body.BasedOn, _ = strconv.ParseInt(body.Form["based_on"], 10, 64) // no number is no version: refused as old
 	if !body.New {
 		body.Form["id"] = r.PathValue("probe")
 	}

@@ -171,7 +171,7 @@ func (s *server) frame(r *request, sh *shell) {
 	if c, err := s.DB.CountEvents(r.Context(), store.EventFilter{Violations: true, State: stateUnclosed}); err == nil {
 		sh.Open = c.Total
 	}
-	sh.Verified, _ = s.verified(r)
+	sh.Verified, _ = s.verified(r) // what cannot be had is shown as not known
 	if groups, err := s.DB.Groups(r.Context()); err == nil {
 		for _, g := range groups {
 			sh.Terminals += g.Terminals

@@ -115,14 +115,11 @@ func (s *server) givePermit(r *request) error {
 	if len(form.Problems) > 0 {
 		return s.showPermitForm(r, form, http.StatusUnprocessableEntity)
 	}
-	given, problems, err := s.Carryout.Give(r.Context(), g, r.now)
+	given, err := s.give(r, g, &form.refusals)
 	if err != nil {
 		return err
 	}
-	for _, one := range problems {
-		form.refuse(lastPart(one.Path), one.Text.In(r.lang))
-	}
-	if len(problems) > 0 {
+	if len(form.Problems) > 0 {
 		return s.showPermitForm(r, form, http.StatusUnprocessableEntity)
 	}
 	return seeOther(r, "/carryout/"+url.PathEscape(given.ID)+"?new=1")

@@ -140,7 +140,7 @@ func readHead(content []byte) (h referenceHead, ok bool) {
 		return referenceHead{}, json.Unmarshal(content, &any) == nil
 	}
 	if h.MadeAt.IsZero() {
-		h.MadeAt, _ = time.Parse(time.DateOnly, h.Made)
+		h.MadeAt, _ = time.Parse(time.DateOnly, h.Made) // without a date the form asks for one
 	}
 	return h, true
 }

@@ -164,12 +164,9 @@ func (s *server) publishSoftware(r *request, want store.GroupPolicy, basedOn int
 }
 
 func (s *server) previewSoftware(r *request, body softwareEditPage, have, want store.GroupPolicy, pressed bool) error {
-	list, err := s.DB.Terminals(r.Context(), body.Group.ID, "")
-	if err != nil {
+	var err error
+	if body.Affected, err = s.affected(r, body.Group); err != nil {
 		return err
-	}
-	for _, t := range list {
-		body.Affected = append(body.Affected, t.Name)
 	}
 	p := s.pages[r.lang]
 	body.Checked, body.Changes = true, p.softwareChanges(have.Software, want.Software)
