@@ -1,5 +1,9 @@
 // Package roll keeps lists of programs in few bytes: a terminal has thousands of packages, and whoever must know all of
 // them at every moment keeps them for as long as it runs. It never judges a program, and a list never changes.
+//
+// Of 6,000 packages it keeps 0.48 MB. A slice of programs with every word that many have interned (unique.Make) keeps 1.93 MB, one of a
+// struct of handles 1.31 MB (heap and resident alike, BenchmarkKeep and BenchmarkKeepPlain). The agent has two lists, the inventory's and
+// the gate's: plain they would add 2.9 MB to some 10.
 package roll
 
 import (
