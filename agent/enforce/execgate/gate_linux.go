@@ -253,15 +253,24 @@ func (g *Gate) onlyLooks(x *index) {
 
 // forget takes back what the kernel was told to trust.
 func (g *Gate) forget(k *kernel) {
+	if g.distrust(k) {
+		g.hushScripts()
+	}
+}
+
+// distrust says whether a vetted dpkg is at work.
+func (g *Gate) distrust(k *kernel) bool {
 	g.age.Lock()
 	defer g.age.Unlock()
 	g.born++
 	if err := k.distrust(); err != nil {
 		g.Log.Error().Err(err).Msg("cannot take back what the kernel trusts")
 	}
-	if g.hushes > 0 {
-		g.ignore(k)
+	if g.hushes == 0 {
+		return false
 	}
+	g.ignore(k, dpkgsOwn...)
+	return true
 }
 
 // trust tells the kernel, unless what was judged by is old.

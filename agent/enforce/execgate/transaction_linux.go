@@ -17,6 +17,7 @@ type transaction struct {
 	begun uint64 // when the process began, so that the next one with its number is no heir
 	dpkg  bool   // it is the one that unpacks
 	until time.Time
+	pidfd int // of a dpkg that is at work; guarded by the lock of transactions
 }
 
 // longest is how long one may last; a system upgrade takes an hour on a slow disk.
@@ -30,7 +31,7 @@ func (g *Gate) Vetted(pid int) {
 		return
 	}
 	dpkg := path.Base(p.program()) == "dpkg"
-	if fresh := g.vetted.add(p, transaction{begun, dpkg, time.Now().Add(longest)}); fresh && dpkg {
+	if fresh := g.vetted.add(p, transaction{begun: begun, dpkg: dpkg, until: time.Now().Add(longest)}); fresh && dpkg {
 		g.hush(p, begun)
 	}
 }
@@ -49,8 +50,30 @@ func (t *transactions) add(p process, tr transaction) bool {
 		t.all = map[process]transaction{}
 	}
 	old, had := t.all[p]
+	fresh := !had || old.begun != tr.begun
+	if !fresh {
+		tr.pidfd = old.pidfd
+	}
 	t.all[p] = tr
-	return !had || old.begun != tr.begun
+	return fresh
+}
+
+// hold keeps what tells whether it still works.
+func (t *transactions) hold(p process, begun uint64, pidfd int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if tr, ok := t.all[p]; ok && tr.begun == begun {
+		tr.pidfd = pidfd
+		t.all[p] = tr
+	}
+}
+
+// works says whether the process itself is a vetted dpkg. While it lives its number is nobody else's.
+func (t *transactions) works(p process) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tr, ok := t.all[p]
+	return ok && tr.pidfd > 0 && time.Now().Before(tr.until) && lives(tr.pidfd)
 }
 
 // drop forgets one that has ended, so that nobody looks after it any more.
