@@ -35,6 +35,8 @@ type Gate struct {
 	born   uint64
 	kern   *kernel // guarded by age
 	hushes int     // vetted dpkgs at work, guarded by age
+
+	passing atomic.Bool // the kernel trusts files until the last of them ends
 }
 
 type key struct{ dev, inode uint64 }
@@ -173,6 +175,7 @@ func (g *Gate) attend(ctx context.Context, k *kernel, failed <-chan error) error
 			if !g.wanted.Load() {
 				return nil
 			}
+			g.vetted.doubt()
 			g.forget(k)
 		}
 	}
@@ -253,24 +256,24 @@ func (g *Gate) onlyLooks(x *index) {
 
 // forget takes back what the kernel was told to trust.
 func (g *Gate) forget(k *kernel) {
-	if g.distrust(k) {
+	g.age.Lock()
+	g.distrust(k)
+	hushed := g.hushes > 0
+	g.age.Unlock()
+	if hushed {
 		g.hushScripts()
 	}
 }
 
-// distrust says whether a vetted dpkg is at work.
-func (g *Gate) distrust(k *kernel) bool {
-	g.age.Lock()
-	defer g.age.Unlock()
+// distrust needs the lock of age.
+func (g *Gate) distrust(k *kernel) {
 	g.born++
 	if err := k.distrust(); err != nil {
 		g.Log.Error().Err(err).Msg("cannot take back what the kernel trusts")
 	}
-	if g.hushes == 0 {
-		return false
+	if g.hushes > 0 {
+		g.ignore(k, dpkgsOwn...)
 	}
-	g.ignore(k, dpkgsOwn...)
-	return true
 }
 
 // trust tells the kernel, unless what was judged by is old.

@@ -196,11 +196,12 @@ func TestWhatDpkgUnpacksAScriptIntoIsLeftToItFromTheFirstFileOn(t *testing.T) {
 func TestWhatAVettedDpkgOpensOfRootsNeedsNoJudgement(t *testing.T) {
 	s := dpkgStage(t)
 	root, others := s.put("root", "text"), s.put("others", "text")
+	s.putProgram("../../../new.dpkg-new")
 	must(t, os.Chmod(others, 0o666))
 	s.enforce(policy.ActionBlock)
 	dpkg, end := s.dpkgWorks()
 	trivial := func(file string, by process, mask uint64) bool {
-		f, err := os.Open(file)
+		f, err := os.OpenFile(file, os.O_WRONLY, 0) // as dpkg does
 		must(t, err)
 		defer f.Close()
 		return s.gate.trivial(question{mask: mask, fd: int32(f.Fd()), pid: int32(by)})
@@ -211,7 +212,24 @@ func TestWhatAVettedDpkgOpensOfRootsNeedsNoJudgement(t *testing.T) {
 	if trivial(root, dpkg, askExec) || trivial(others, dpkg, askOpen) || trivial(root, process(os.Getpid()), askOpen) {
 		t.Error("not judged: what dpkg runs, what anybody could have written, or what another opens")
 	}
+	new := s.dir + "/new.dpkg-new"
+	asked := func() bool { return s.asked("../../../new.dpkg-new") }
+	if !asked() || !trivial(new, dpkg, askOpen) || asked() {
+		t.Error("it is asked who opens what dpkg has unpacked, also after dpkg had it on disk")
+	}
+	s.gate.Published(&policy.Policy{Software: &policy.Software{Mode: policy.ModeEnforce}})
+	s.wait("the policy is another", func() bool { _, doubted := s.gate.vetted.works(dpkg); return doubted })
+	if !trivial(new, dpkg, askOpen) || !asked() {
+		t.Error("it was vetted by another policy, and nobody is asked")
+	}
+	s.putProgram("../../../newer.dpkg-new")
+	other, last := s.dpkgWorks()
+	if !trivial(s.dir+"/newer.dpkg-new", other, askOpen) || s.asked("../../../newer.dpkg-new") {
+		t.Error("it is asked who opens what dpkg has unpacked")
+	}
 	end()
+	last()
+	s.wait("both have ended: it is asked again", func() bool { return s.asked("../../../newer.dpkg-new") })
 	if trivial(root, dpkg, askOpen) {
 		t.Error("not judged: what another opens that has dpkg's number now")
 	}

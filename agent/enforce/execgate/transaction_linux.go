@@ -17,7 +17,8 @@ type transaction struct {
 	begun uint64 // when the process began, so that the next one with its number is no heir
 	dpkg  bool   // it is the one that unpacks
 	until time.Time
-	pidfd int // of a dpkg that is at work; guarded by the lock of transactions
+	pidfd int  // of a dpkg that is at work; guarded by the lock of transactions
+	doubt bool // the policy has become another since
 }
 
 // longest is how long one may last; a system upgrade takes an hour on a slow disk.
@@ -52,7 +53,7 @@ func (t *transactions) add(p process, tr transaction) bool {
 	old, had := t.all[p]
 	fresh := !had || old.begun != tr.begun
 	if !fresh {
-		tr.pidfd = old.pidfd
+		tr.pidfd, tr.doubt = old.pidfd, old.doubt
 	}
 	t.all[p] = tr
 	return fresh
@@ -68,12 +69,23 @@ func (t *transactions) hold(p process, begun uint64, pidfd int) {
 	}
 }
 
-// works says whether the process itself is a vetted dpkg. While it lives its number is nobody else's.
-func (t *transactions) works(p process) bool {
+// works says whether the process itself is a vetted dpkg, and whether the policy has become another since it was vetted.
+// While it lives its number is nobody else's.
+func (t *transactions) works(p process) (works, doubted bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	tr, ok := t.all[p]
-	return ok && tr.pidfd > 0 && time.Now().Before(tr.until) && lives(tr.pidfd)
+	return ok && tr.pidfd > 0 && time.Now().Before(tr.until) && lives(tr.pidfd), tr.doubt
+}
+
+// doubt says that the policy has become another: what is being unpacked may be forbidden now.
+func (t *transactions) doubt() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for p, tr := range t.all {
+		tr.doubt = true
+		t.all[p] = tr
+	}
 }
 
 // drop forgets one that has ended, so that nobody looks after it any more.
