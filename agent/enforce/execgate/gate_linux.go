@@ -31,12 +31,13 @@ type Gate struct {
 	trouble  trouble
 
 	// age grows whenever what the kernel was told to trust may be wrong; nothing that was judged at one age is trusted at another.
+	// Who holds it opens no file: the worker that would be asked may be waiting for it.
 	age    sync.RWMutex
 	born   uint64
 	kern   *kernel // guarded by age
 	hushes int     // vetted dpkgs at work, guarded by age
 
-	passing atomic.Bool // the kernel trusts files until the last of them ends
+	passing atomic.Bool // the kernel was told to trust files until the last of them ends
 }
 
 type key struct{ dev, inode uint64 }

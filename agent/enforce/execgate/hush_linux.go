@@ -108,8 +108,8 @@ func (g *Gate) hushUnpacking(file int32) {
 }
 
 // dpkgOpens says whether a vetted dpkg opens the file. What it has just unpacked it opens three times, the last two to have
-// it on disk: then it has its content, and the kernel need not ask again before dpkg has ended. That somebody writes to it
-// (a script of its package may have given it away) cannot end that trust, as the kernel gives no such trust to who writes.
+// it on disk: then it has its content, and the kernel need not ask again. While a file is open for writing the kernel takes
+// over no trust that a change would end; so dpkg's end ends it, for a script of the package may give the file away.
 func (g *Gate) dpkgOpens(q question, f facts) bool {
 	age, by := g.ageNow(), process(q.pid)
 	works, doubted := g.vetted.works(by)
