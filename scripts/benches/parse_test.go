@@ -81,3 +81,11 @@ func TestProcessorTimeIsReadBehindAnyName(t *testing.T) {
 		t.Errorf("%v of half a line", got)
 	}
 }
+
+func TestQuestionsAreCountedByWhoWaits(t *testing.T) {
+	got := parseQuestions("# event histogram\n#\n\n{ common_pid: dpkg            [      2323] } hitcount:          5\n" +
+		"{ common_pid: dpkg            [      2400] } hitcount:         15\n{ common_pid: http [odd]      [      2401] } hitcount:          1\n\nTotals:\n    Hits: 21\n")
+	if len(got) != 2 || got["dpkg"] != 20 || got["http [odd]"] != 1 {
+		t.Errorf("%v", got)
+	}
+}

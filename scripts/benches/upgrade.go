@@ -55,7 +55,8 @@ func upgradeFigures(ctx context.Context, b bench) error {
 	if err := l.gateOnly(ctx); err != nil {
 		return err
 	}
-	if err := do(3, "upgrade"); err != nil {
+	asked, err := l.questions(ctx, func() error { return do(3, "upgrade") })
+	if err != nil {
 		return err
 	}
 	denials, err := l.denials(ctx)
@@ -75,6 +76,9 @@ func upgradeFigures(ctx context.Context, b bench) error {
 	l.say("installed at the end: %s", out)
 	b.figure("upgrade_packages", upgraded, "packages")
 	b.figure("upgrade_false_denials", float64(denials), "denials")
+	b.figure("upgrade_questions", float64(asked.others)/upgraded, "a package")
+	b.figure("upgrade_own_questions", float64(asked.own)/upgraded, "a package")
+	b.figure("upgrade_agent_work", asked.work.Seconds()*1000/upgraded, "ms a package")
 	b.figure("upgrade_slower", more(took), "%")
 	b.figure("upgrade_more_work", more(worked), "%")
 	return nil

@@ -31,10 +31,13 @@ type Gate struct {
 	trouble  trouble
 
 	// age grows whenever what the kernel was told to trust may be wrong; nothing that was judged at one age is trusted at another.
+	// Who holds it opens no file: the worker that would be asked may be waiting for it.
 	age    sync.RWMutex
 	born   uint64
 	kern   *kernel // guarded by age
 	hushes int     // vetted dpkgs at work, guarded by age
+
+	passing atomic.Bool // the kernel was told to trust files until the last of them ends
 }
 
 type key struct{ dev, inode uint64 }
@@ -173,6 +176,7 @@ func (g *Gate) attend(ctx context.Context, k *kernel, failed <-chan error) error
 			if !g.wanted.Load() {
 				return nil
 			}
+			g.vetted.doubt()
 			g.forget(k)
 		}
 	}
@@ -254,13 +258,22 @@ func (g *Gate) onlyLooks(x *index) {
 // forget takes back what the kernel was told to trust.
 func (g *Gate) forget(k *kernel) {
 	g.age.Lock()
-	defer g.age.Unlock()
+	g.distrust(k)
+	hushed := g.hushes > 0
+	g.age.Unlock()
+	if hushed {
+		g.hushScripts()
+	}
+}
+
+// distrust needs the lock of age.
+func (g *Gate) distrust(k *kernel) {
 	g.born++
 	if err := k.distrust(); err != nil {
 		g.Log.Error().Err(err).Msg("cannot take back what the kernel trusts")
 	}
 	if g.hushes > 0 {
-		g.ignore(k)
+		g.ignore(k, dpkgsOwn...)
 	}
 }
 

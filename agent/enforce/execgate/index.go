@@ -86,6 +86,19 @@ func (x *index) likens(old *index, allowed func(policy.Program) bool) bool {
 	return true
 }
 
+// permitted says that every package that dpkg has installed is; of rpm's nobody knows which scripts they have.
+func (x *index) permitted(allowed func(policy.Program) bool) bool {
+	if x.ground == "" {
+		return false
+	}
+	for n := range x.packages.Len() {
+		if !allowed(x.packages.At(n)) {
+			return false
+		}
+	}
+	return true
+}
+
 func (x *index) add(path string, number int) {
 	x.entries = append(x.entries, maphash.String(x.seed, path)&^(maxPackages-1)|uint64(number))
 }

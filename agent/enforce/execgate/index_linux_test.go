@@ -211,3 +211,16 @@ func alive() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+// TestNobodyKnowsThatAllIsPermittedBeforeDpkgsListsWereRead: of rpm's packages neither.
+func TestNobodyKnowsThatAllIsPermittedBeforeDpkgsListsWereRead(t *testing.T) {
+	root := database(t, map[string]string{"dpkg": "/usr/bin/dpkg\n", "bad": "/usr/bin/bad\n"}, nil)
+	all := func(policy.Program) bool { return true }
+	x, err := readDpkg(root, []policy.Program{deb("dpkg", "amd64"), deb("bad", "amd64")}, noIndex)
+	if err != nil || !x.permitted(all) || x.permitted(func(p policy.Program) bool { return p.Name != "bad" }) {
+		t.Errorf("%v", err)
+	}
+	if noIndex.permitted(all) || newIndex([]policy.Program{deb("dpkg", "amd64")}, policy.ProgramDeb).permitted(all) {
+		t.Error("nothing was read of dpkg's, and all of it is permitted")
+	}
+}

@@ -17,6 +17,8 @@ type transaction struct {
 	begun uint64 // when the process began, so that the next one with its number is no heir
 	dpkg  bool   // it is the one that unpacks
 	until time.Time
+	pidfd int  // of a dpkg that is at work; guarded by the lock of transactions
+	doubt bool // the policy has become another since
 }
 
 // longest is how long one may last; a system upgrade takes an hour on a slow disk.
@@ -30,7 +32,7 @@ func (g *Gate) Vetted(pid int) {
 		return
 	}
 	dpkg := path.Base(p.program()) == "dpkg"
-	if fresh := g.vetted.add(p, transaction{begun, dpkg, time.Now().Add(longest)}); fresh && dpkg {
+	if fresh := g.vetted.add(p, transaction{begun: begun, dpkg: dpkg, until: time.Now().Add(longest)}); fresh && dpkg {
 		g.hush(p, begun)
 	}
 }
@@ -49,8 +51,41 @@ func (t *transactions) add(p process, tr transaction) bool {
 		t.all = map[process]transaction{}
 	}
 	old, had := t.all[p]
+	fresh := !had || old.begun != tr.begun
+	if !fresh {
+		tr.pidfd, tr.doubt = old.pidfd, old.doubt
+	}
 	t.all[p] = tr
-	return !had || old.begun != tr.begun
+	return fresh
+}
+
+// hold keeps what tells whether it still works.
+func (t *transactions) hold(p process, begun uint64, pidfd int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if tr, ok := t.all[p]; ok && tr.begun == begun {
+		tr.pidfd = pidfd
+		t.all[p] = tr
+	}
+}
+
+// works says whether the process itself is a vetted dpkg, and whether the policy has become another since it was vetted.
+// While it lives its number is nobody else's.
+func (t *transactions) works(p process) (works, doubted bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tr, ok := t.all[p]
+	return ok && tr.pidfd > 0 && time.Now().Before(tr.until) && lives(tr.pidfd), tr.doubt
+}
+
+// doubt says that the policy has become another: what is being unpacked may be forbidden now.
+func (t *transactions) doubt() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for p, tr := range t.all {
+		tr.doubt = true
+		t.all[p] = tr
+	}
 }
 
 // drop forgets one that has ended, so that nobody looks after it any more.
