@@ -1,4 +1,4 @@
-package hive
+package hivefile
 
 import (
 	"errors"

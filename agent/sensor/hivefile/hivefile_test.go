@@ -1,4 +1,4 @@
-package hive
+package hivefile
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"sekisho/agent/sensor/hive/hivetest"
+	"sekisho/agent/sensor/hivefile/hivetest"
 )
 
 const uninstall = `Software\Microsoft\Windows\CurrentVersion\Uninstall`

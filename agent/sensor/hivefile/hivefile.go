@@ -1,7 +1,7 @@
-// Package hive reads one key out of a registry hive that lies in a file, as it is there when the person whose it is has not
+// Package hivefile reads one key out of a registry hive that lies in a file, as it is there when the person whose it is has not
 // signed in. It never loads a hive, never writes to one, never follows what a hive says out of its own bytes, and does not know
 // what the key means. The bytes belong to a person who may have written them to do harm: every step and every byte is counted.
-package hive
+package hivefile
 
 import (
 	"errors"

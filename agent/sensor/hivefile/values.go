@@ -1,4 +1,4 @@
-package hive
+package hivefile
 
 // Of a value's cell.
 const (

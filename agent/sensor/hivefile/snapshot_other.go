@@ -1,6 +1,6 @@
 //go:build !windows
 
-package hive
+package hivefile
 
 import (
 	"errors"
