@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"sekisho/internal/osexec"
@@ -21,7 +23,7 @@ const ChildWord = "hive"
 const (
 	childTime   = 20 * time.Second
 	childMemory = 384 << 20
-	maxAnswer   = 32 << 20 // bytes that it may write
+	maxAnswer   = 16 << 20 // bytes that it may write
 )
 
 // Ask has the question answered by a child: to open a file of somebody else's may take for ever, and the file may be made to
@@ -96,6 +98,9 @@ func is(err error, code string) bool {
 
 // Mark is another when a hive or a log of it was written to. Nothing is opened for it that would keep anybody from the files.
 func Mark(folder, file string) (mark string, changed time.Time, err error) {
+	if err := straight(folder, file); err != nil {
+		return "", changed, err
+	}
 	for _, name := range []string{file, file + log1, file + log2} {
 		info, err := os.Lstat(filepath.Join(folder, name))
 		if err != nil && name == file {
@@ -111,4 +116,20 @@ func Mark(folder, file string) (mark string, changed time.Time, err error) {
 		}
 	}
 	return mark, changed, nil
+}
+
+// straight says whether the way from the profile to the file leads through plain folders: a link that the person put there may
+// lead to another machine, which then learns who asks, or does not answer.
+func straight(folder, file string) error {
+	parts := strings.Split(file, `\`)
+	for n := 1; n < len(parts); n++ {
+		info, err := os.Lstat(filepath.Join(folder, filepath.Join(parts[:n]...)))
+		if err != nil {
+			return err
+		}
+		if !info.IsDir() || info.Mode()&(fs.ModeSymlink|fs.ModeIrregular) != 0 { // Go's word for a junction
+			return errElsewhere
+		}
+	}
+	return nil
 }

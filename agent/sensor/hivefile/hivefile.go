@@ -52,7 +52,7 @@ const (
 	MaxFile  = 64 << 20 // of a hive, also when it has grown by its logs; NTUSER.DAT has 1 to 20 MiB
 	maxLog   = 32 << 20 // of a log
 	MaxValue = 64 << 10 // of one value
-	maxData  = 8 << 20  // of all values together
+	maxData  = 2 << 20  // of all names and values together
 	maxKeys  = 20000    // below the key
 	maxSteps = 2 << 20  // cells and list elements looked at; a hive full of loops is left at that
 )
@@ -98,7 +98,11 @@ func failed(err error) Answer {
 	return Answer{Code: Failed, Fault: err.Error()}
 }
 
-var errBusy = &trouble{Busy, "somebody else has it in use"}
+var (
+	errBusy      = &trouble{Busy, "somebody else has it in use"}
+	errElsewhere = &trouble{Failed, "a link leads elsewhere from there"}
+	errFull      = &trouble{TooMuch, "it holds more than is read"}
+)
 
 func tooLong(most int64) error {
 	return &trouble{TooMuch, fmt.Sprintf("it is longer than %d MiB", most>>20)}

@@ -179,6 +179,20 @@ func TestStepsAndBytesAreCounted(t *testing.T) {
 	}
 }
 
+// TestWhatIsLongerThanItCanBe: a person may write names and numbers that no Windows writes.
+func TestWhatIsLongerThanItCanBe(t *testing.T) {
+	if a := read(ask("DisplayName"), files{hive: hanako(program(strings.Repeat("x", 511), "a"), program("b", "b"))}); a.Code != Damaged || len(a.Entries) != 1 {
+		t.Errorf("%s %d", a.Code, len(a.Entries))
+	}
+	var many []hivetest.Key
+	for i := range 2000 {
+		many = append(many, program(fmt.Sprint(i), strings.Repeat("長", 700)))
+	}
+	if a := read(ask("DisplayName"), files{hive: hanako(many...)}); a.Code != TooMuch || len(a.Entries) < 1000 || len(a.Entries) == 2000 {
+		t.Errorf("%s %d", a.Code, len(a.Entries))
+	}
+}
+
 func isCode(err error, code string) bool { return failed(err).Code == code }
 
 func TestTheSumsOfALogAreMicrosofts(t *testing.T) {

@@ -7,7 +7,7 @@ type image struct {
 	bins  []byte
 	root  uint32
 	steps int // still to be made
-	room  int // bytes of values still to be taken
+	room  int // bytes that the answer may still have
 }
 
 // none is where a list is said to be that there is none of.
@@ -21,6 +21,12 @@ func (m *image) step() error {
 		return errLoops
 	}
 	return nil
+}
+
+// take says whether there is room for so many bytes more in the answer.
+func (m *image) take(n int) bool {
+	m.room -= n
+	return m.room >= 0
 }
 
 // cell gives what one cell holds, at least so many bytes. The size before it is negative where it is in use.
@@ -90,7 +96,8 @@ func (m *image) entries(q Question) (out []Entry, err error) {
 		return nil, err
 	}
 	e := m.children(at, func(n node) bool {
-		if len(out) == maxKeys {
+		if len(out) == maxKeys || !m.take(len(n.name)) {
+			err = errFull
 			return false
 		}
 		values, e := m.values(n, q.Values)

@@ -9,6 +9,7 @@ import (
 const (
 	nodeSize  = 76   // bytes before its name
 	plainName = 0x20 // flag: the name has a byte for each letter
+	maxName   = 510  // bytes: 255 letters (https://learn.microsoft.com/windows/win32/sysinfo/registry-element-size-limits)
 	maxDeep   = 2    // a list of keys, or a list of such lists
 )
 
@@ -27,7 +28,7 @@ func (m *image) node(at uint32) (node, error) {
 		return node{}, err
 	}
 	long := int(le.Uint16(c[72:]))
-	if string(c[:2]) != "nk" || long > len(c)-nodeSize {
+	if string(c[:2]) != "nk" || long > len(c)-nodeSize || long > maxName {
 		return node{}, damaged("a key of it is none")
 	}
 	return node{name: text(c[nodeSize:nodeSize+long], le.Uint16(c[2:])&plainName != 0), keys: le.Uint32(c[20:]), list: le.Uint32(c[28:]),

@@ -20,9 +20,12 @@ func snapshot(folder, file string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(raw)) > most {
+	info, err := f.Stat()
+	if err == nil && info.Size() > most {
 		return nil, tooLong(most)
 	}
-	return raw, err
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(f, most))
 }

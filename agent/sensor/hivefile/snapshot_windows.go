@@ -77,8 +77,6 @@ func (f *loan) close() {
 	f.lock.end()
 }
 
-var errElsewhere = &trouble{Failed, "a link leads elsewhere from there"}
-
 // belongs says whether the file is a plain one that lies where it was looked for.
 func (f *loan) belongs(folder, file string) error {
 	kind, err := windows.GetFileType(f.file)

@@ -45,6 +45,9 @@ func (m *image) value(at uint32, names []string) (name string, v Value, wanted b
 	has := text(c[valueSize:valueSize+long], le.Uint16(c[16:])&plainValue != 0)
 	for _, name = range names {
 		if same(has, name) {
+			if !m.take(len(name)) {
+				return name, v, false, errFull
+			}
 			v, err = m.data(c)
 			return name, v, err == nil, err
 		}
@@ -69,8 +72,8 @@ func (m *image) data(c []byte) (v Value, err error) {
 	if v.Long = size > MaxValue; v.Long {
 		return v, nil
 	}
-	if m.room -= int(size); m.room < 0 {
-		return v, &trouble{TooMuch, "it holds more than is read"}
+	if !m.take(int(size)) {
+		return v, errFull
 	}
 	v.Data, err = m.bytes(le.Uint32(c[8:]), int(size))
 	return v, err
