@@ -48,12 +48,11 @@ func openFile(folder, file string) (*loan, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &loan{file: h}
+	f := &loan{file: h, lock: giveWay(h)}
 	if err := f.belongs(folder, file); err != nil {
 		f.close()
 		return nil, err
 	}
-	f.lock = giveWay(h)
 	return f, nil
 }
 
