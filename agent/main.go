@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 
+	"sekisho/agent/sensor/hivefile"
 	"sekisho/agent/sensor/winstate"
 )
 
@@ -78,6 +79,9 @@ func dispatch(ctx context.Context, s streams, args []string) int {
 	}
 	if args[0] == winstate.ChildWord {
 		return exitCode(s, askCommand(ctx, s, args[1:]))
+	}
+	if args[0] == hivefile.ChildWord {
+		return exitCode(s, hivefile.Reply(s.out, args[1:]))
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {

@@ -3,6 +3,7 @@
 package flows
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"sekisho/agent/sensor/hivefile/hivetest"
 	"sekisho/console/store"
 	"sekisho/internal/policy"
 )
@@ -74,4 +76,71 @@ func TestAnInstallIsSeenWithinFiveSeconds(t *testing.T) {
 	}
 	c.within("and takes it away", func() { w.does("reg.exe", "delete", own, "/f") }, named("自分用 ツール", policy.ProgramRemoved, policy.ProgramApp))
 	c.within("the MSI is removed", func() { w.does("msiexec.exe", "/x", `C:\tool.msi`, "/qn") }, named("Proof Tool", policy.ProgramRemoved, policy.ProgramMSI))
+}
+
+const hanako = "S-1-5-21-555-666-777-1008"
+
+// absent gives somebody a profile who is not signed in: nothing of hers is loaded, all there is is a file.
+func (w *windows) absent() {
+	w.Helper()
+	eventually(w.T, 12*time.Minute, "the machine runs for ten minutes: before that the agent opens nobody's files", func() error {
+		raw, err := os.ReadFile("/proc/uptime")
+		must(w.T, err)
+		var up float64
+		if _, err := fmt.Sscan(string(raw), &up); err != nil || up < 620 {
+			return fmt.Errorf("%s: %v", raw, err)
+		}
+		return nil
+	})
+	w.does("reg.exe", "add", `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList\`+hanako, "/v", "ProfileImagePath", "/t", "REG_EXPAND_SZ", "/d", `%SystemDrive%\users\hanako`, "/f")
+	must(w.T, os.MkdirAll(w.path(`C:\users\hanako`), 0o755))
+}
+
+// hive lays her file there, as it was written some time ago, and lets the agent look.
+func (w *windows) hive(raw []byte, ago time.Duration) {
+	w.Helper()
+	path, at := w.path(`C:\users\hanako\NTUSER.DAT`), time.Now().Add(-ago)
+	must(w.T, os.WriteFile(path, raw, 0o644))
+	must(w.T, os.Chtimes(path, at, at))
+	const bell = `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\bell`
+	w.does("reg.exe", "add", bell, "/f")
+	w.does("reg.exe", "delete", bell, "/f")
+}
+
+// TestWhatSomebodyHasWhoIsNotSignedInIsSeen by the service, without loading anything of hers.
+func TestWhatSomebodyHasWhoIsNotSignedInIsSeen(t *testing.T) {
+	w, c := newWindows(t), newConsole(t, program("sekisho-console"))
+	w.absent()
+	has := func(programs ...string) []byte {
+		var keys []hivetest.Key
+		for _, p := range programs {
+			keys = append(keys, hivetest.Key{Name: p, Values: []hivetest.Value{hivetest.Text("DisplayName", p), hivetest.Text("DisplayVersion", "6.0")}})
+		}
+		return hivetest.Bytes(hivetest.At(`Software\Microsoft\Windows\CurrentVersion\Uninstall`, keys...))
+	}
+	w.hive(has("ゲーム箱"), time.Hour)
+	w.arrives(c)
+	c.programs(policy.Software{Mode: policy.ModeAudit, Undecided: policy.ActionBlock, Stall: policy.ActionAllow})
+	w.untilAnswered("record only")
+
+	record := func(about, name, what string) policy.Program {
+		return c.row(about, func(e store.Event) bool {
+			return e.Record.Software != nil && e.Record.Software.What == what && e.Record.Software.Program.Name == name
+		}).Record.Software.Program
+	}
+	if p := record("what she had when the agent came", "ゲーム箱", policy.ProgramFound); p.User != hanako || p.ID != "app:"+hanako+":ゲーム箱" {
+		t.Errorf("%+v", p)
+	}
+	w.hive(has("ゲーム箱", "動画"), 50*time.Minute)
+	record("what came into the file", "動画", policy.ProgramInstalled)
+	w.hive(has("動画"), 40*time.Minute)
+	record("what went out of it", "ゲーム箱", policy.ProgramRemoved)
+	w.hive(has("動画")[:5000], 30*time.Minute)
+	hidden := func(t store.Terminal) bool {
+		said := strings.Join(t.Status.Faults, "\n")
+		return strings.Contains(said, hanako+` has installed, who is not signed in: C:\users\hanako\NTUSER.DAT: it is cut off`)
+	}
+	c.terminal("why her programs cannot be seen", hidden)
+	w.hive(has("動画"), 20*time.Minute)
+	c.terminal("that they can again", func(t store.Terminal) bool { return !hidden(t) })
 }

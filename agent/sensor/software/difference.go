@@ -25,6 +25,7 @@ func difference(before map[string]policy.Program, now reading, at time.Time, awa
 		here[p.ID] = true
 		b, had := before[p.ID]
 		switch {
+		case !had && now.first[p.ID]:
 		case !had:
 			event(policy.ProgramInstalled, p, "")
 		case b.Version != p.Version || b.Hash != p.Hash || !b.InstalledAt.Equal(p.InstalledAt):

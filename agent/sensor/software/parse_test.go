@@ -226,17 +226,12 @@ func TestPackagedAppsAreNamedByTheirKey(t *testing.T) {
 		`msix:S-1-5-21-1-2-3-1001:microsoft.windowsstore_x64__8wekyb3d8bbwe|Microsoft.WindowsStore|22401.1400.6.0|x64|8wekyb3d8bbwe|PC\taro`)
 }
 
-func TestWhoSignsOutKeepsTheirPrograms(t *testing.T) {
-	before := map[string]policy.Program{}
-	for _, id := range []string{"app:S-1-5-21-1-1:a", "app:S-1-5-21-2-2:b", "app:S-1-5-21-3-3:c", "msi:{x}", "app:64:S-1-5-21-4"} {
-		before[id] = policy.Program{ID: id}
-	}
-	out := absent(before, map[string]bool{"S-1-5-21-1-1": true}, func(sid string) bool { return sid != "S-1-5-21-3-3" })
-	if len(out) != 1 || out[0].ID != "app:S-1-5-21-2-2:b" {
-		t.Errorf("%+v", out)
-	}
-	for key, is := range map[string]bool{"S-1-5-21-1-2-3-1001": true, "S-1-5-21-1_Classes": false, ".DEFAULT": false, "S-1-5-18": false, "S-1-12-1-5": true} {
+func TestPeopleAreToldFromServices(t *testing.T) {
+	for key, is := range map[string]bool{"S-1-5-21-1-2-3-1001": true, "S-1-5-21-1_Classes": false, ".DEFAULT": false, "S-1-5-18": false, "S-1-12-1-5": true, "S-1-5-21-1-2-3-1001.bak": false} {
 		equal(t, key, isPerson(key), is)
+	}
+	for folder, is := range map[string]bool{`C:\Users\hanako`: true, `d:\x`: true, ``: false, `C:\`: false, `\\server\hanako`: false, `\\?\C:\x`: false, `C:\Users\..\x`: false, `1:\x`: false, `C:hanako`: false} {
+		equal(t, folder, profileAt("S-1-5-21-1", folder).fault == "", is)
 	}
 }
 

@@ -1,13 +1,17 @@
 package software
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
 
+	"sekisho/agent/sensor/hivefile"
 	"sekisho/internal/policy"
 )
 
@@ -50,6 +54,40 @@ func signedIn() (out []string, err error) {
 type registryEyes struct {
 	accounts map[string]string // names of SIDs: asking for one can take long where the domain is out of reach
 	tried    map[string]int    // products of Windows Installer of which the log was asked who installed them
+	apps     *absentees
+	packaged *absentees
+}
+
+// The files of a person's two hives, below the folder of the profile.
+const (
+	ownHive     = "NTUSER.DAT"
+	classesHive = `AppData\Local\Microsoft\Windows\UsrClass.dat` // is made with the first thing that is put into it
+)
+
+// newRegistryEyes also says which of the lists on the disk cannot be read.
+func newRegistryEyes(o Options) (*registryEyes, error) {
+	e := &registryEyes{accounts: map[string]string{}, tried: map[string]int{}}
+	var err1, err2 error
+	e.apps, err1 = e.absentees(o, "uninstall", absentees{file: ownHive, key: uninstallPath, values: uninstallValues, programs: uninstallable})
+	e.packaged, err2 = e.absentees(o, "msix", absentees{file: classesHive, key: packagesPath, values: []string{"PackageRootFolder"}, programs: packaged, optional: true})
+	return e, errors.Join(err1, err2)
+}
+
+func (e *registryEyes) absentees(o Options, name string, a absentees) (*absentees, error) {
+	a.ask, a.here, a.name, a.now, a.up, a.known = hivefile.Ask, isSignedIn, e.nameOf, o.Now, o.Up, map[string]sight{}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	if a.up == nil {
+		a.up = windows.DurationSinceBoot
+	}
+	path := ""
+	if o.Dir != "" {
+		path = filepath.Join(o.Dir, name+"-people.json")
+	}
+	var err error
+	a.met, err = meet(path)
+	return &a, err
 }
 
 // nameOf is a SID's name, asked for once.
@@ -82,53 +120,85 @@ func account(sid string) string {
 	return name
 }
 
-func hasProfile(sid string) bool {
+// profiles are the people who have one on this machine, signed in or not.
+func profiles() (out []profile, err error) {
+	sids, err := subKeys(registry.LOCAL_MACHINE, profilesPath, registry.WOW64_64KEY)
+	for _, sid := range sids {
+		if isPerson(sid) {
+			out = append(out, profileAt(sid, profileFolder(sid)))
+		}
+	}
+	return out, err
+}
+
+// profileFolder is where a person's files are, "" where that is not said.
+func profileFolder(sid string) string {
 	k, err := registry.OpenKey(registry.LOCAL_MACHINE, profilesPath+`\`+sid, registry.QUERY_VALUE|registry.WOW64_64KEY)
 	if err != nil {
-		return !errors.Is(err, registry.ErrNotExist)
+		return ""
+	}
+	defer k.Close()
+	folder, kind, err := k.GetStringValue("ProfileImagePath")
+	if err == nil && kind == registry.EXPAND_SZ {
+		folder, err = registry.ExpandString(folder)
+	}
+	if err != nil {
+		return ""
+	}
+	return folder
+}
+
+func isSignedIn(sid string) bool {
+	k, err := registry.OpenKey(registry.USERS, sid, registry.QUERY_VALUE)
+	if err != nil {
+		return false
 	}
 	k.Close()
 	return true
 }
 
-// uninstall reads all Uninstall keys, the machine's and those of the people who are signed in.
-func (e *registryEyes) uninstall(before map[string]policy.Program, _ bool) reading {
+// uninstall reads all Uninstall keys, the machine's and those of people.
+func (e *registryEyes) uninstall(ctx context.Context, before map[string]policy.Program, _ bool) reading {
 	who, err := e.people()
 	places := machinePlaces()
 	for _, h := range who {
 		places = append(places, place{h, registry.USERS, h.id + `\` + uninstallPath, 0})
 	}
-	r := readPlaces(before, who, err, places, uninstallValues, uninstallable)
+	r := readPlaces(ctx, before, who, err, places, e.apps)
 	credit(r.programs, before, e.tried, installations, e.nameOf)
 	return r
 }
 
-func (e *registryEyes) packages(before map[string]policy.Program, _ bool) reading {
+func (e *registryEyes) packages(ctx context.Context, before map[string]policy.Program, _ bool) reading {
 	who, err := e.people()
 	var places []place
 	for _, h := range who {
 		places = append(places, place{h, registry.USERS, h.id + `_Classes\` + packagesPath, 0})
 	}
-	return readPlaces(before, who, err, places, []string{"PackageRootFolder"}, packaged)
+	return readPlaces(ctx, before, who, err, places, e.packaged)
 }
 
-func readPlaces(before map[string]policy.Program, who []hive, err error, places []place, values []string, programs func(hive, []regEntry) []policy.Program) reading {
-	var r reading
+// readPlaces reads places in the registry, and of the people who are not there the files of their hives.
+func readPlaces(ctx context.Context, before map[string]policy.Program, who []hive, err error, places []place, away *absentees) reading {
+	people, e := profiles()
+	if e != nil {
+		err = e
+	}
 	here := map[string]bool{}
 	for _, h := range who {
 		here[h.id] = true
 	}
+	r := away.read(ctx, before, people, here)
 	for _, p := range places {
-		entries, e := entriesOf(p, values)
+		entries, e := entriesOf(p, away.values)
 		if e != nil {
 			err = e
 		}
-		r.programs = append(r.programs, programs(p.hive, entries)...)
+		r.programs = append(r.programs, away.programs(p.hive, entries)...)
 	}
 	if err != nil {
-		r.torn, r.fault = true, "cannot read what is installed: "+err.Error()
+		r.torn, r.fault = true, several([]string{"cannot read what is installed: " + err.Error(), r.fault})
 	}
-	r.programs = append(r.programs, absent(before, here, hasProfile)...)
 	return r
 }
 

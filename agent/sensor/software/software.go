@@ -24,6 +24,9 @@ type Options struct {
 	// Busy says that a package manager is at work about which everything is known already: a look waits for its end, but no
 	// longer than longRun. nil: never.
 	Busy func() bool
+	// Up is how long this terminal runs; nil asks the system. While it starts, and people sign in, no file of theirs is opened
+	// (Windows only).
+	Up func() time.Duration
 }
 
 // How often everything is looked at without being told to, and how the looks that are told for come together: a package
@@ -59,6 +62,7 @@ type source struct {
 type reading struct {
 	programs []policy.Program
 	shared   map[string]bool // dpkg's own, see debReader
+	first    map[string]bool // true for those of a person of whom nothing was known before: they were there already
 	torn     bool            // not all could be read: what is missing is not taken for gone
 	fault    string          // why, "cannot …"
 }

@@ -16,8 +16,13 @@ import (
 	"sekisho/internal/roll"
 )
 
-func newRegistryEyes() *registryEyes {
-	return &registryEyes{accounts: map[string]string{}, tried: map[string]int{}}
+func registryOnly(t *testing.T) *registryEyes {
+	t.Helper()
+	e, err := newRegistryEyes(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 // entry is a key below Uninstall in the real registry of this machine, for one test.
@@ -163,14 +168,14 @@ func TestWhoSignsInIsLookedAt(t *testing.T) {
 	for p := path; p != ""; p = p[:max(strings.LastIndexByte(p, '\\'), 0)] {
 		_ = registry.DeleteKey(registry.USERS, p)
 	}
-	r := newRegistryEyes().uninstall(byID(roll.Of([]policy.Program{{ID: "app:" + sid + ":game", Name: "Game of hers"}})), false)
+	r := registryOnly(t).uninstall(t.Context(), byID(roll.Of([]policy.Program{{ID: "app:" + sid + ":game", Name: "Game of hers"}})), false)
 	if !containsProgram(r.programs, "Game of hers") {
 		t.Error("who signs out loses what was known")
 	}
 	if err := registry.DeleteKey(registry.LOCAL_MACHINE, profilesPath+`\`+sid); err != nil { // the profile is deleted
 		t.Fatal(err)
 	}
-	r = newRegistryEyes().uninstall(byID(roll.Of([]policy.Program{{ID: "app:" + sid + ":game", Name: "Game of hers"}})), false)
+	r = registryOnly(t).uninstall(t.Context(), byID(roll.Of([]policy.Program{{ID: "app:" + sid + ":game", Name: "Game of hers"}})), false)
 	if containsProgram(r.programs, "Game of hers") {
 		t.Error("a profile that is gone leaves its programs behind")
 	}
@@ -190,7 +195,7 @@ func TestAPackagedAppIsSeen(t *testing.T) {
 	name := "SekishoTest.Game_1.0.0.0_x64__8wekyb3d8bbwe"
 	k := entry(t, registry.USERS, path, name, 0)
 	set(t, k, "PackageRootFolder", `C:\Program Files\WindowsApps\`+name)
-	r := newRegistryEyes().packages(nil, true)
+	r := registryOnly(t).packages(t.Context(), nil, true)
 	if len(r.programs) != 1 || r.programs[0].Name != "SekishoTest.Game" || r.programs[0].Version != "1.0.0.0" || r.programs[0].User == "" || r.torn {
 		t.Errorf("%+v", r)
 	}
@@ -205,7 +210,7 @@ func TestValuesOfWrongTypesAreReadAsWhatTheyAre(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, p := range newRegistryEyes().uninstall(nil, true).programs {
+	for _, p := range registryOnly(t).uninstall(t.Context(), nil, true).programs {
 		if p.Name == "Odd" {
 			if p.Version != "" || p.Publisher != "" || !p.Unclean || p.Fault != "cannot read all values: DisplayVersion is of type 4, Publisher is of type 3, InstallSource is too long" || len(p.Path) > maxPath {
 				t.Errorf("%+v", p)
@@ -221,7 +226,7 @@ func TestWhoInstalledAProductIsAskedOfTheLog(t *testing.T) {
 	lines := installations()
 	t.Logf("%d lines", len(lines))
 	for _, i := range lines {
-		if name := newRegistryEyes().nameOf(i.sid); name == "" {
+		if name := registryOnly(t).nameOf(i.sid); name == "" {
 			t.Errorf("%+v is nobody's", i)
 		}
 	}
@@ -230,9 +235,9 @@ func TestWhoInstalledAProductIsAskedOfTheLog(t *testing.T) {
 	if err := k.SetDWordValue("WindowsInstaller", 1); err != nil {
 		t.Fatal(err)
 	}
-	e := newRegistryEyes()
+	e := registryOnly(t)
 	for range msiTries + 2 {
-		r := e.uninstall(nil, false)
+		r := e.uninstall(t.Context(), nil, false)
 		i := slices.IndexFunc(r.programs, func(p policy.Program) bool { return p.Name == "Sekisho test product" })
 		if i < 0 || r.programs[i].InstalledBy != "" || r.fault != "" {
 			t.Fatalf("%+v", r)
@@ -249,7 +254,7 @@ func TestTheNameOfAPersonIsFoundByTheSID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, sid := newRegistryEyes(), user.User.Sid.String()
+	e, sid := registryOnly(t), user.User.Sid.String()
 	if name := e.nameOf(sid); name == sid || !strings.Contains(name, `\`) {
 		t.Errorf("%s is %q", sid, name)
 	}

@@ -12,7 +12,7 @@ var uninstallValues = []string{
 	"DisplayName", "DisplayVersion", "Publisher", "InstallDate", "InstallLocation", "InstallSource", "EstimatedSize", "WindowsInstaller",
 }
 
-// hive is one of the places where Uninstall stands: the machine's two views, or what a person who is signed in has.
+// hive is one of the places where Uninstall stands: the machine's two views, or what a person has.
 type hive struct {
 	id   string // "64", "32" or the person's SID
 	user string // whose it is; "" is the machine's
@@ -100,18 +100,6 @@ func packaged(h hive, entries []regEntry) (out []policy.Program) {
 	return out
 }
 
-// absent are the programs of people who are not signed in: nobody can see them now, so they count as still there for as long
-// as the person has a profile on this machine.
-func absent(before map[string]policy.Program, signedIn map[string]bool, hasProfile func(sid string) bool) (out []policy.Program) {
-	for id, p := range before {
-		sid := sidIn(id)
-		if sid != "" && !signedIn[sid] && hasProfile(sid) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
 // sidIn is the person in a program's id: app:S-1-5-21-…:name.
 func sidIn(id string) string {
 	part := strings.SplitN(id, ":", 3)
@@ -123,7 +111,19 @@ func sidIn(id string) string {
 
 // isPerson says whether a key of HKEY_USERS is a person's own hive: a local or domain account's (S-1-5-21-…) or one of the
 // cloud directory's (S-1-12-1-…), and not the part with its classes
-// (https://learn.microsoft.com/windows-server/identity/ad-ds/manage/understand-security-identifiers).
+// (https://learn.microsoft.com/windows-server/identity/ad-ds/manage/understand-security-identifiers). A profile that Windows
+// could not load stands in the list of profiles a second time, as SID.bak.
 func isPerson(key string) bool {
-	return (strings.HasPrefix(key, "S-1-5-21-") || strings.HasPrefix(key, "S-1-12-1-")) && !strings.HasSuffix(key, "_Classes")
+	return (strings.HasPrefix(key, "S-1-5-21-") || strings.HasPrefix(key, "S-1-12-1-")) && !strings.HasSuffix(key, "_Classes") && !strings.Contains(key, ".")
+}
+
+// profileAt is a person's profile as the list of profiles says it. Files are opened on disks of this terminal only: another
+// machine may not answer, and would be told who asks.
+func profileAt(sid, folder string) profile {
+	p := profile{sid: sid, folder: folder}
+	disk := len(folder) > 3 && folder[1:3] == `:\` && (folder[0]|0x20 >= 'a' && folder[0]|0x20 <= 'z')
+	if !disk || strings.Contains(folder, "..") {
+		p.fault = "the list of profiles does not name a folder on a disk of this terminal"
+	}
+	return p
 }
