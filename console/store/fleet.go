@@ -15,8 +15,8 @@ import (
 // Spread is a program and how far it is spread in one group.
 type Spread struct {
 	ID                   int64
-	Product              int64          // all versions of a name and publisher have the same
-	Program              policy.Program // only what a rule can ask about
+	Product              int64           // all versions of a name and publisher have the same
+	Program              *policy.Program // only what a rule can ask about; the same one for every group
 	Group                string
 	Terminals            int
 	Shared               int // terminals of them that have another program of the product as well
@@ -87,7 +87,7 @@ func programsInto(ctx context.Context, tx *sql.Tx, list *[]Spread, where map[int
 	rows, err := tx.QueryContext(ctx, `SELECT `+programColumns+` FROM programs p WHERE `+which, arg)
 	_, err = collect(rows, err, func(s scanner) (none struct{}, err error) {
 		var id, product, essential int64
-		var p policy.Program
+		p := new(policy.Program)
 		if err := s.Scan(&id, &product, &p.Kind, &p.Name, &p.Version, &p.Publisher, &p.Signer, &p.Source, &p.Origin, &p.Path, &p.Hash, &essential); err != nil {
 			return none, err
 		}

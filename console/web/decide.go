@@ -133,7 +133,7 @@ func (s *server) decidePage(r *request, q url.Values) (body decidePage, have sto
 		return body, have, store.ErrNotFound
 	}
 	f := finds[i]
-	body.Program, body.List, body.Rule, body.BasedOn, body.Owner = f.Program, f.List, f.Decision.RuleName, have.Version, r.by()
+	body.Program, body.List, body.Rule, body.BasedOn, body.Owner = *f.Program, f.List, f.Decision.RuleName, have.Version, r.by()
 	body.Action, body.Way, body.Back = q.Get("action"), q.Get("way"), "/software/undecided?group="+url.QueryEscape(body.Group.ID)
 	if body.Action != string(policy.ActionBlock) {
 		body.Action = string(policy.ActionAllow)
@@ -152,15 +152,15 @@ func (s *server) decidePage(r *request, q url.Values) (body decidePage, have sto
 // ways says of each description of a program what else in the group it would name.
 func (s *server) ways(r *request, group string, f find, finds []find) ([]wayView, error) {
 	var views []wayView
-	for _, w := range policy.Ways(f.Program) {
+	for _, w := range policy.Ways(*f.Program) {
 		v := wayView{Way: w, Words: s.pages[r.lang].programMatches(w.Match)}
 		var named []store.Spread
 		for _, one := range finds {
-			if !w.Match.Matches(group, one.Program) {
+			if !w.Match.Matches(group, *one.Program) {
 				continue
 			}
 			named = append(named, one.Spread)
-			if word := s.pages[r.lang].program(one.Program); one.ID != f.ID && len(v.Others) < 10 && !slices.Contains(v.Others, word) {
+			if word := s.pages[r.lang].program(*one.Program); one.ID != f.ID && len(v.Others) < 10 && !slices.Contains(v.Others, word) {
 				v.Others = append(v.Others, word)
 			}
 		}

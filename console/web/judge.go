@@ -41,7 +41,7 @@ func listOf(d policy.Decision) string {
 type find struct {
 	store.Spread
 	GroupName string
-	Decision  policy.Decision
+	Decision  *policy.Decision
 	List      string
 }
 
@@ -56,7 +56,7 @@ type judge struct {
 	version int64
 	name    string
 	policy  *policy.Policy
-	known   map[int64]policy.Decision // by the program's number, which is never given twice
+	known   map[int64]*policy.Decision // by the program's number, which is never given twice
 }
 
 const maxKnown = 300_000 // judgements of one group that are remembered
@@ -82,7 +82,7 @@ func (s *server) judgeOf(ctx context.Context, g store.Group) (*judge, error) {
 }
 
 func newJudge(g store.Group, software *policy.Software) *judge {
-	return &judge{version: g.Version, name: g.Name, policy: softwarePolicy(g.ID, g.Name, software), known: map[int64]policy.Decision{}}
+	return &judge{version: g.Version, name: g.Name, policy: softwarePolicy(g.ID, g.Name, software), known: map[int64]*policy.Decision{}}
 }
 
 // softwarePolicy is as much of a terminal's document as judging programs needs.
@@ -126,13 +126,14 @@ func (s *server) judged(ctx context.Context, spreads []store.Spread, now time.Ti
 func (j *judge) find(sp store.Spread, now time.Time) find {
 	d, ok := j.known[sp.ID]
 	if !ok {
-		d = policy.DecideProgram(j.policy, sp.Program, now)
+		judged := policy.DecideProgram(j.policy, *sp.Program, now)
+		d = &judged
 		if len(j.known) >= maxKnown {
 			clear(j.known)
 		}
 		j.known[sp.ID] = d
 	}
-	return find{Spread: sp, GroupName: j.name, Decision: d, List: listOf(d)}
+	return find{Spread: sp, GroupName: j.name, Decision: d, List: listOf(*d)}
 }
 
 // worst is the list that needs people most.

@@ -125,7 +125,7 @@ func (s *server) learnt(r *request, body *proposalPage) (map[policy.Program]*lea
 	}
 	byID, ids := map[int64]*learnt{}, []int64{}
 	for _, sp := range spreads {
-		if l := note(sp.Program); l != nil {
+		if l := note(*sp.Program); l != nil {
 			byID[sp.ID], ids = l, append(ids, sp.ID)
 		}
 	}

@@ -47,7 +47,7 @@ func (v softwareView) with(change func(*softwareView)) string {
 }
 
 func (v softwareView) shows(f find) bool {
-	return (v.Kind == "" || string(f.Program.Kind) == v.Kind) && (v.Source == "" || f.Program.Source == v.Source) && v.hasText(f.Program)
+	return (v.Kind == "" || string(f.Program.Kind) == v.Kind) && (v.Source == "" || f.Program.Source == v.Source) && v.hasText(*f.Program)
 }
 
 func (v softwareView) hasText(p policy.Program) bool {
@@ -238,7 +238,7 @@ func productsOf(finds []find) []productView {
 }
 
 func newProduct(f find) productView {
-	p := f.Program
+	p := *f.Program
 	return productView{Name: p.Name, Publisher: p.Publisher, Signer: p.Signer, Kind: string(p.Kind), Source: p.Source, Versions: []string{}, FirstSeen: f.FirstSeen,
 		Path: singlePath(p), low: strings.ToLower(p.Name)}
 }
@@ -282,7 +282,7 @@ func (s *server) complete(ctx context.Context, v *productView) (err error) {
 	}
 	slices.SortFunc(v.Versions, func(a, b string) int { return cmp.Or(version.Compare(b, a), cmp.Compare(a, b)) })
 	v.Versions = slices.Compact(v.Versions)
-	v.URL = productURL(v.of[0].Program)
+	v.URL = productURL(*v.of[0].Program)
 	v.Terminals, err = s.DB.CountTerminals(ctx, v.of)
 	return err
 }

@@ -91,7 +91,7 @@ func (s *server) product(r *request) error {
 	}
 	for _, i := range where[:min(len(where), productRows)] {
 		if f, ok := byID[i.ID][i.Group]; ok {
-			body.Where = append(body.Where, installedOf(i, f.Decision))
+			body.Where = append(body.Where, installedOf(i, *f.Decision))
 		}
 	}
 	body.Versions = versionCounts(mine)
