@@ -27,7 +27,9 @@ type groupStatements struct {
 	softDrop, softSweep       *sql.Stmt
 	softCount                 *sql.Stmt
 	progFind, progAdd         *sql.Stmt
-	progForget                *sql.Stmt
+	progForget, progNumber    *sql.Stmt
+	productAdd, productForget *sql.Stmt
+	spread                    spreadStatements
 	health                    healthStatements
 }
 
@@ -52,18 +54,24 @@ func (g *groupStatements) prepare(ctx context.Context, db *sql.DB) error {
 	g.sheetMove = stmt(`INSERT INTO sheets (terminal, name, tag, turn, items, whole, begun_at, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
 		ON CONFLICT (terminal, name) DO UPDATE SET tag = excluded.tag, turn = excluded.turn, items = excluded.items, whole = excluded.whole,
 		begun_at = CASE WHEN $8 = 1 THEN excluded.begun_at ELSE sheets.begun_at END, changed_at = excluded.changed_at`)
-	g.softFind = stmt(`SELECT turn, program, body FROM software WHERE terminal = $1 AND item = $2`)
+	g.softFind = stmt(`SELECT s.turn, s.program, p.product, s.first_seen, s.changed_at, s.body FROM software s
+		JOIN programs p ON p.id = s.program WHERE s.terminal = $1 AND s.item = $2`)
 	g.softPut = stmt(`INSERT INTO software (terminal, item, turn, program, username, installed_at, first_seen, changed_at, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8) ON CONFLICT (terminal, item) DO UPDATE SET turn = excluded.turn, program = excluded.program,
-		username = excluded.username, installed_at = excluded.installed_at, body = excluded.body,
-		changed_at = CASE WHEN software.body = excluded.body THEN software.changed_at ELSE excluded.changed_at END`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (terminal, item) DO UPDATE SET turn = excluded.turn, program = excluded.program,
+		username = excluded.username, installed_at = excluded.installed_at, changed_at = excluded.changed_at, body = excluded.body`)
 	g.softDrop = stmt(`DELETE FROM software WHERE terminal = $1 AND item = $2`)
-	g.softSweep = stmt(`DELETE FROM software WHERE terminal = $1 AND turn <> $2 RETURNING program`)
+	g.softSweep = stmt(`SELECT s.item, s.turn, s.program, p.product, s.first_seen, s.changed_at FROM software s
+		JOIN programs p ON p.id = s.program WHERE s.terminal = $1 AND s.turn <> $2`)
 	g.softCount = stmt(`SELECT COUNT(*) FROM software WHERE terminal = $1`)
-	g.progFind = stmt(`SELECT id FROM programs WHERE digest = $1`)
-	g.progAdd = stmt(`INSERT INTO programs (digest, kind, name, version, publisher, signer, source, origin, path, hash, essential)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id`)
-	g.progForget = stmt(`DELETE FROM programs WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM software WHERE program = $1)`)
+	g.progFind = stmt(`SELECT id, product FROM programs WHERE digest = $1`)
+	g.progAdd = stmt(`INSERT INTO programs (id, product, digest, kind, name, version, publisher, signer, source, origin, path, hash, essential)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`)
+	g.progNumber = stmt(`UPDATE program_numbers SET last = last + 1 RETURNING last`)
+	g.progForget = stmt(`DELETE FROM programs WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM software WHERE program = $1) RETURNING product`)
+	g.productAdd = stmt(`INSERT INTO products (name, publisher, hash) VALUES ($1, $2, $3)
+		ON CONFLICT (name, publisher, hash) DO UPDATE SET name = excluded.name RETURNING id`)
+	g.productForget = stmt(`DELETE FROM products WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM programs WHERE product = $1)`)
+	g.spread.prepare(stmt)
 	g.health.prepare(stmt)
 	return failed
 }
@@ -89,11 +97,15 @@ func insertText(n int) string {
 // groupTx is the prepared statements within one transaction, each bound to it once.
 type groupTx struct {
 	*groupStatements
-	tx    *sql.Tx
-	bound map[*sql.Stmt]*sql.Stmt
+	tx     *sql.Tx
+	bound  map[*sql.Stmt]*sql.Stmt
+	groups map[string]string // in which group a terminal counts
+	stale  map[spreadAt]bool // where lookAgain has to look
 }
 
-func (g *groupStatements) in(tx *sql.Tx) *groupTx { return &groupTx{g, tx, map[*sql.Stmt]*sql.Stmt{}} }
+func (g *groupStatements) in(tx *sql.Tx) *groupTx {
+	return &groupTx{g, tx, map[*sql.Stmt]*sql.Stmt{}, map[string]string{}, map[spreadAt]bool{}}
+}
 
 func (s *groupTx) bind(q *sql.Stmt) *sql.Stmt {
 	b := s.bound[q]

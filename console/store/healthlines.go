@@ -73,12 +73,12 @@ func (h *healthStatements) prepare(stmt func(string) *sql.Stmt) {
 type healthLines struct{ *groupTx }
 
 // begin leaves what is known from before. There are never many lines: a check is one, whatever its turn.
-func (s healthLines) begin(terminal string) error {
+func (s healthLines) begin(terminal string) (forgot bool, err error) {
 	var n int64
 	if err := s.tx.QueryRow(`SELECT COUNT(*) FROM health WHERE terminal = $1`, terminal).Scan(&n); err != nil || n <= 2*wire.MaxSheetItems {
-		return err
+		return false, err
 	}
-	return s.sweep(terminal, -1)
+	return true, s.sweep(terminal, -1)
 }
 
 func (s healthLines) find(terminal, id string) (k lineKept, err error) {

@@ -33,8 +33,9 @@ type line struct {
 
 // keeper stores the lines of one kind of sheet.
 type keeper interface {
-	// begin says that the list begins anew: its lines of older turns are known from before until sweep forgets them.
-	begin(terminal string) error
+	// begin says that the list begins anew: its lines of older turns are known from before until sweep forgets them, or begin
+	// forgot them.
+	begin(terminal string) (forgot bool, err error)
 	// find gives a line as it is kept, whatever its turn.
 	find(terminal, id string) (lineKept, error)
 	put(terminal string, turn int64, l line, had lineKept, now time.Time) error
@@ -46,9 +47,10 @@ type keeper interface {
 
 // lineKept is a line as the database has it; turn 0 is none.
 type lineKept struct {
-	turn    int64
-	program int64
-	body    string
+	turn                 int64
+	program, product     int64
+	firstSeen, changedAt int64 // of wire.SheetSoftware
+	body                 string
 }
 
 // keeper gives who keeps a sheet, nil for one that this console does not keep: its steps are not answered.
@@ -164,8 +166,12 @@ func (s *groupTx) storeStep(k keeper, b *batch, st *step) (wire.Hash, error) {
 		return at.tag, err
 	}
 	if anew {
-		if err := k.begin(b.terminal); err != nil {
+		forgot, err := k.begin(b.terminal)
+		if err != nil {
 			return at.tag, err
+		}
+		if forgot {
+			clear(had)
 		}
 	}
 	if err := s.keepStep(k, b, st, had, next); err != nil {

@@ -22,49 +22,11 @@ type Installed struct {
 	Old                    bool // known from before: the terminal's list is on its way
 }
 
-// Spread is a program and how far it is spread in one group.
-type Spread struct {
-	ID                   int64
-	Program              policy.Program // only what a rule can ask about
-	Group                string
-	Terminals            int
-	FirstSeen, ChangedAt time.Time
-}
-
 // SheetState is where a terminal's list stands.
 type SheetState struct {
 	Items              int
 	Whole              bool
 	BegunAt, ChangedAt time.Time
-}
-
-// maxPrograms bounds what is held of a fleet at a time; beyond it pages say that there is more.
-const maxPrograms = 200_000
-
-const programColumns = `p.id, p.kind, p.name, p.version, p.publisher, p.signer, p.source, p.origin, p.path, p.hash, p.essential`
-
-func scanProgram(id *int64, p *policy.Program, essential *int64) []any {
-	return []any{id, &p.Kind, &p.Name, &p.Version, &p.Publisher, &p.Signer, &p.Source, &p.Origin, &p.Path, &p.Hash, essential}
-}
-
-// Fleet gives every program of the fleet once for each group that has it; group "" is all. Cut says that there are more.
-func (db *DB) Fleet(ctx context.Context, group string) (list []Spread, cut bool, err error) {
-	rows, err := db.reader.QueryContext(ctx, `SELECT `+programColumns+`, n.group_id, n.terminals, n.first_seen, n.changed_at FROM (
-		SELECT s.program, t.group_id, COUNT(DISTINCT s.terminal) AS terminals, MIN(s.first_seen) AS first_seen, MAX(s.changed_at) AS changed_at
-		FROM software s JOIN terminals t ON t.id = s.terminal WHERE t.retired_at = 0 AND ($1 = '' OR t.group_id = $1)
-		GROUP BY s.program, t.group_id) AS n JOIN programs p ON p.id = n.program ORDER BY p.name, p.publisher, p.id LIMIT $2`, group, maxPrograms+1)
-	list, err = collect(rows, err, readSpread)
-	if len(list) > maxPrograms {
-		return list[:maxPrograms], true, err
-	}
-	return list, false, err
-}
-
-func readSpread(s scanner) (f Spread, err error) {
-	var essential, first, changed int64
-	err = s.Scan(append(scanProgram(&f.ID, &f.Program, &essential), &f.Group, &f.Terminals, &first, &changed)...)
-	f.Program.Essential, f.FirstSeen, f.ChangedAt = essential != 0, moment(first), moment(changed)
-	return f, err
 }
 
 const installedSelect = `SELECT s.terminal, t.name, t.group_id, g.name, s.program, s.first_seen, s.changed_at, s.turn, COALESCE(h.turn, 0), s.item, s.body

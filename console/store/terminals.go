@@ -63,9 +63,12 @@ func terminal(ctx context.Context, q querier, id string) (Terminal, error) {
 // MoveTerminal gives a terminal another group, and with it another policy.
 func (db *DB) MoveTerminal(ctx context.Context, id, group, by string, now time.Time) error {
 	return db.changeTerminal(ctx, id, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE terminals SET group_id = $1, revision = revision + 1, revised_at = $3
-			WHERE id = $2 AND retired_at = 0`, group, id, ms(now))
-		if err := changed(res, err, ErrNotFound); err != nil {
+		err := db.group.in(tx).terminalMoves(id, func() error {
+			res, err := tx.ExecContext(ctx, `UPDATE terminals SET group_id = $1, revision = revision + 1, revised_at = $3
+				WHERE id = $2 AND retired_at = 0`, group, id, ms(now))
+			return changed(res, err, ErrNotFound)
+		})
+		if err != nil {
 			return err
 		}
 		return note(ctx, tx, now, by, "move", id, map[string]any{"group": group})
@@ -75,8 +78,11 @@ func (db *DB) MoveTerminal(ctx context.Context, id, group, by string, now time.T
 // RetireTerminal ends a terminal's access; its history stays.
 func (db *DB) RetireTerminal(ctx context.Context, id, reason, by string, now time.Time) error {
 	return db.changeTerminal(ctx, id, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE terminals SET retired_at = $1 WHERE id = $2 AND retired_at = 0`, ms(now), id)
-		if err := changed(res, err, ErrNotFound); err != nil {
+		err := db.group.in(tx).terminalMoves(id, func() error {
+			res, err := tx.ExecContext(ctx, `UPDATE terminals SET retired_at = $1 WHERE id = $2 AND retired_at = 0`, ms(now), id)
+			return changed(res, err, ErrNotFound)
+		})
+		if err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `UPDATE certificates SET revoked_at = $1 WHERE terminal = $2 AND revoked_at = 0`, ms(now), id); err != nil {

@@ -44,10 +44,14 @@ func (s *server) undecided(r *request) error {
 		return err
 	}
 	body := queuePage{Group: only, Rows: []queueRow{}, Any: len(all) > 0, Here: softwareView{Group: only}.url("/software/undecided")}
-	total := 0
+	total, mine := 0, map[string][]find{}
+	for _, f := range all {
+		if f.List == listUndecided {
+			mine[f.Group] = append(mine[f.Group], f)
+		}
+	}
 	for _, g := range groups {
-		mine := slices.DeleteFunc(slices.Clone(all), func(f find) bool { return f.Group != g.ID || f.List != listUndecided })
-		rows := productsOf(mine)
+		rows := productsOf(mine[g.ID])
 		total += len(rows)
 		if len(rows) > 0 || only == g.ID {
 			body.Groups = append(body.Groups, choice{Word: g.Name, N: len(rows), On: only == g.ID, URL: softwareView{Group: g.ID}.url("/software/undecided")})
@@ -56,7 +60,7 @@ func (s *server) undecided(r *request) error {
 			continue
 		}
 		for _, row := range rows {
-			body.Rows = append(body.Rows, queueRow{productView: row, Group: g.ID, GroupName: g.Name, ID: row.ids[len(row.ids)-1]})
+			body.Rows = append(body.Rows, queueRow{productView: row, Group: g.ID, GroupName: g.Name, ID: row.of[len(row.of)-1].ID})
 		}
 	}
 	body.Groups = append([]choice{{Word: s.pages[r.lang].words.say("software.all"), N: total, On: only == "", URL: "/software/undecided"}}, body.Groups...)
@@ -64,7 +68,7 @@ func (s *server) undecided(r *request) error {
 	body.Total = len(body.Rows)
 	body.Rows = body.Rows[:min(len(body.Rows), queueRows)]
 	for i := range body.Rows {
-		if body.Rows[i].Terminals, err = s.terminalsWith(r.Context(), body.Rows[i].ids, body.Rows[i].Group); err != nil {
+		if err := s.complete(r.Context(), &body.Rows[i].productView); err != nil {
 			return err
 		}
 	}
@@ -129,7 +133,7 @@ func (s *server) decidePage(r *request, q url.Values) (body decidePage, have sto
 		return body, have, store.ErrNotFound
 	}
 	f := finds[i]
-	body.Program, body.List, body.Rule, body.BasedOn, body.Owner = f.Program, f.List, f.Decision.RuleName, have.Version, r.by()
+	body.Program, body.List, body.Rule, body.BasedOn, body.Owner = *f.Program, f.List, f.Decision.RuleName, have.Version, r.by()
 	body.Action, body.Way, body.Back = q.Get("action"), q.Get("way"), "/software/undecided?group="+url.QueryEscape(body.Group.ID)
 	if body.Action != string(policy.ActionBlock) {
 		body.Action = string(policy.ActionAllow)
@@ -148,21 +152,21 @@ func (s *server) decidePage(r *request, q url.Values) (body decidePage, have sto
 // ways says of each description of a program what else in the group it would name.
 func (s *server) ways(r *request, group string, f find, finds []find) ([]wayView, error) {
 	var views []wayView
-	for _, w := range policy.Ways(f.Program) {
+	for _, w := range policy.Ways(*f.Program) {
 		v := wayView{Way: w, Words: s.pages[r.lang].programMatches(w.Match)}
-		var ids []int64
+		var named []store.Spread
 		for _, one := range finds {
-			if !w.Match.Matches(group, one.Program) {
+			if !w.Match.Matches(group, *one.Program) {
 				continue
 			}
-			ids = append(ids, one.ID)
-			if word := s.pages[r.lang].program(one.Program); one.ID != f.ID && len(v.Others) < 10 && !slices.Contains(v.Others, word) {
+			named = append(named, one.Spread)
+			if word := s.pages[r.lang].program(*one.Program); one.ID != f.ID && len(v.Others) < 10 && !slices.Contains(v.Others, word) {
 				v.Others = append(v.Others, word)
 			}
 		}
 		var err error
-		v.Programs = len(ids)
-		if v.Terminals, err = s.terminalsWith(r.Context(), ids, group); err != nil {
+		v.Programs = len(named)
+		if v.Terminals, err = s.DB.CountTerminals(r.Context(), named); err != nil {
 			return nil, err
 		}
 		views = append(views, v)

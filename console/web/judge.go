@@ -41,7 +41,7 @@ func listOf(d policy.Decision) string {
 type find struct {
 	store.Spread
 	GroupName string
-	Decision  policy.Decision
+	Decision  *policy.Decision
 	List      string
 }
 
@@ -56,7 +56,7 @@ type judge struct {
 	version int64
 	name    string
 	policy  *policy.Policy
-	known   map[int64]policy.Decision
+	known   map[int64]*policy.Decision // by the program's number, which is never given twice
 }
 
 const maxKnown = 300_000 // judgements of one group that are remembered
@@ -82,7 +82,7 @@ func (s *server) judgeOf(ctx context.Context, g store.Group) (*judge, error) {
 }
 
 func newJudge(g store.Group, software *policy.Software) *judge {
-	return &judge{version: g.Version, name: g.Name, policy: softwarePolicy(g.ID, g.Name, software), known: map[int64]policy.Decision{}}
+	return &judge{version: g.Version, name: g.Name, policy: softwarePolicy(g.ID, g.Name, software), known: map[int64]*policy.Decision{}}
 }
 
 // softwarePolicy is as much of a terminal's document as judging programs needs.
@@ -92,43 +92,48 @@ func softwarePolicy(group, name string, software *policy.Software) *policy.Polic
 
 // finds judges a fleet's programs by their groups' policies.
 func (s *server) finds(ctx context.Context, group string, now time.Time) (list []find, cut bool, err error) {
-	groups, err := s.DB.Groups(ctx)
-	if err != nil {
-		return nil, false, err
-	}
 	spreads, cut, err := s.DB.Fleet(ctx, group)
 	if err != nil {
 		return nil, false, err
 	}
+	list, err = s.judged(ctx, spreads, now)
+	return list, cut, err
+}
+
+// judged judges each by the policy of its group.
+func (s *server) judged(ctx context.Context, spreads []store.Spread, now time.Time) ([]find, error) {
+	groups, err := s.DB.Groups(ctx)
+	if err != nil {
+		return nil, err
+	}
 	by := map[string]*judge{}
 	for _, g := range groups {
 		if by[g.ID], err = s.judgeOf(ctx, g); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 	}
 	s.judges.mu.Lock()
 	defer s.judges.mu.Unlock()
-	list = make([]find, 0, len(spreads))
+	list := make([]find, 0, len(spreads))
 	for _, sp := range spreads {
-		j := by[sp.Group]
-		if j == nil {
-			continue // the group was made a moment ago
+		if j := by[sp.Group]; j != nil { // nil: the group was made a moment ago
+			list = append(list, j.find(sp, now))
 		}
-		list = append(list, j.find(sp, now))
 	}
-	return list, cut, nil
+	return list, nil
 }
 
 func (j *judge) find(sp store.Spread, now time.Time) find {
 	d, ok := j.known[sp.ID]
 	if !ok {
-		d = policy.DecideProgram(j.policy, sp.Program, now)
+		judged := policy.DecideProgram(j.policy, *sp.Program, now)
+		d = &judged
 		if len(j.known) >= maxKnown {
 			clear(j.known)
 		}
 		j.known[sp.ID] = d
 	}
-	return find{Spread: sp, GroupName: j.name, Decision: d, List: listOf(d)}
+	return find{Spread: sp, GroupName: j.name, Decision: d, List: listOf(*d)}
 }
 
 // worst is the list that needs people most.

@@ -125,7 +125,7 @@ func (s *server) learnt(r *request, body *proposalPage) (map[policy.Program]*lea
 	}
 	byID, ids := map[int64]*learnt{}, []int64{}
 	for _, sp := range spreads {
-		if l := note(sp.Program); l != nil {
+		if l := note(*sp.Program); l != nil {
 			byID[sp.ID], ids = l, append(ids, sp.ID)
 		}
 	}
@@ -233,7 +233,7 @@ const (
 // proposalFor is the widest description that can be answered for: who signed it, which source checked it, which file it is.
 func proposalFor(p policy.Program) (way, value string, m policy.ProgramMatch, weak bool) {
 	clear := func(s string) bool { return s != "" && !strings.Contains(s, "*") && len(s) <= 256 }
-	single := singlePath(p) != "" || singleHash(p) != ""
+	single := singlePath(p) != "" || p.SingleHash() != ""
 	switch {
 	case clear(p.Signer):
 		return policy.WaySigner, p.Signer, policy.ProgramMatch{Signer: []string{p.Signer}}, false

@@ -47,7 +47,7 @@ func (v softwareView) with(change func(*softwareView)) string {
 }
 
 func (v softwareView) shows(f find) bool {
-	return (v.Kind == "" || string(f.Program.Kind) == v.Kind) && (v.Source == "" || f.Program.Source == v.Source) && v.hasText(f.Program)
+	return (v.Kind == "" || string(f.Program.Kind) == v.Kind) && (v.Source == "" || f.Program.Source == v.Source) && v.hasText(*f.Program)
 }
 
 func (v softwareView) hasText(p policy.Program) bool {
@@ -75,7 +75,8 @@ type productView struct {
 	List      string    `json:"list"` // the one that needs people most
 	Groups    []string  `json:"groups"`
 	URL       string    `json:"url"`
-	ids       []int64
+	low       string    // the name without regard to case
+	of        []store.Spread
 }
 
 type softwarePage struct {
@@ -115,7 +116,7 @@ func (s *server) software(r *request) error {
 		next.Page++
 		body.Next = next.url("/software")
 	}
-	if err := s.countTerminals(r.Context(), body.Rows, body.view.Group); err != nil {
+	if err := s.completeAll(r.Context(), body.Rows); err != nil {
 		return err
 	}
 	return show(s, r, "software", body, title("software.title"), section("software"), searched(body.Text))
@@ -133,33 +134,49 @@ func (s *server) softwareList(r *request) (softwarePage, []productView, error) {
 		return softwarePage{}, nil, err
 	}
 	body := softwarePage{Text: v.Text, Any: len(all) > 0, Cut: cut, CSV: v.url("/software.csv"), Here: v.url("/software"), view: v, Rows: []productView{}}
-	shown, byList := []find{}, map[string][]find{}
+	var shown []find
+	counts := newProductTally()
 	for _, f := range all {
-		if v.shows(f) {
-			byList[f.List] = append(byList[f.List], f)
-			if v.List == "" || v.List == f.List {
-				shown = append(shown, f)
-			}
+		if !v.shows(f) {
+			continue
+		}
+		counts.add(f)
+		if v.List == "" || v.List == f.List {
+			shown = append(shown, f)
 		}
 	}
 	products := productsOf(shown)
 	body.Total, body.Programs = len(products), len(shown)
-	body.Open, body.Bad = len(productsOf(byList[listUndecided])), len(productsOf(byList[listForbidden]))
-	s.softwareChips(r, &body, v, byList, all, groups)
+	body.Open, body.Bad = counts.lists[listUndecided], counts.lists[listForbidden]
+	s.softwareChips(r, &body, v, counts, all, groups)
 	return body, products, nil
 }
 
-func (s *server) softwareChips(r *request, body *softwarePage, v softwareView, byList map[string][]find, all []find, groups []store.Group) {
+// productTally counts products, and on how many lists each of them stands.
+type productTally struct {
+	on    map[int64]uint8 // of a product, a bit for each of lists
+	lists map[string]int
+}
+
+func newProductTally() productTally { return productTally{map[int64]uint8{}, map[string]int{}} }
+
+func (t productTally) add(f find) {
+	bit := uint8(1) << slices.Index(lists, f.List)
+	if had := t.on[f.Product]; had&bit == 0 {
+		t.on[f.Product] = had | bit
+		t.lists[f.List]++
+	}
+}
+
+func (s *server) softwareChips(r *request, body *softwarePage, v softwareView, counts productTally, all []find, groups []store.Group) {
 	p := s.pages[r.lang]
-	total := 0
 	for _, l := range lists {
-		n := len(productsOf(byList[l]))
-		total += n
+		n := counts.lists[l]
 		if n > 0 || v.List == l || l == listForbidden || l == listUndecided || l == listAllowed {
 			body.Tabs = append(body.Tabs, choice{Word: p.words.word("list", l), N: n, On: v.List == l, URL: v.with(func(v *softwareView) { v.List = l })})
 		}
 	}
-	body.Tabs = append([]choice{{Word: p.words.say("software.all"), N: total, On: v.List == "", URL: v.with(func(v *softwareView) { v.List = "" })}}, body.Tabs...)
+	body.Tabs = append([]choice{{Word: p.words.say("software.all"), N: len(counts.on), On: v.List == "", URL: v.with(func(v *softwareView) { v.List = "" })}}, body.Tabs...)
 	on := func(have bool, word string, without func(*softwareView)) {
 		if have {
 			body.On = append(body.On, choice{Word: word, URL: v.with(without), On: true})
@@ -202,49 +219,32 @@ func (p *pages) softwareNarrow(family string, counts map[string]int, address fun
 	return list
 }
 
-// productKey is what makes one line of many finds: name and publisher; a single file by its bytes, as everybody may call one so.
-type productKey struct{ name, publisher, hash string }
-
-func keyOf(p policy.Program) productKey { return productKey{p.Name, p.Publisher, singleHash(p)} }
-
-// singleHash is the hash of what nobody installed.
-func singleHash(p policy.Program) string {
-	if p.Kind == policy.ProgramFile || p.Kind == policy.ProgramScript || p.Kind == policy.ProgramAppImage {
-		return p.Hash
-	}
-	return ""
-}
-
 // productsOf makes lines of finds: what needs people first, then by name.
 func productsOf(finds []find) []productView {
-	at, rows := map[productKey]int{}, []productView{}
+	at, rows := map[int64]int{}, []productView{}
 	for _, f := range finds {
-		k := keyOf(f.Program)
-		i, ok := at[k]
+		i, ok := at[f.Product]
 		if !ok {
 			i = len(rows)
-			at[k] = i
+			at[f.Product] = i
 			rows = append(rows, newProduct(f))
 		}
 		rows[i].add(f)
 	}
-	for i := range rows {
-		slices.SortFunc(rows[i].Versions, func(a, b string) int { return version.Compare(b, a) })
-	}
 	slices.SortStableFunc(rows, func(a, b productView) int {
-		return cmp.Or(cmp.Compare(slices.Index(lists, a.List), slices.Index(lists, b.List)), cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)))
+		return cmp.Or(cmp.Compare(slices.Index(lists, a.List), slices.Index(lists, b.List)), cmp.Compare(a.low, b.low))
 	})
 	return rows
 }
 
 func newProduct(f find) productView {
-	p := f.Program
+	p := *f.Program
 	return productView{Name: p.Name, Publisher: p.Publisher, Signer: p.Signer, Kind: string(p.Kind), Source: p.Source, Versions: []string{}, FirstSeen: f.FirstSeen,
-		URL: productURL(p), Path: singlePath(p)}
+		Path: singlePath(p), low: strings.ToLower(p.Name)}
 }
 
 func singlePath(p policy.Program) string {
-	if p.Kind == policy.ProgramFile || p.Kind == policy.ProgramScript || p.Kind == policy.ProgramAppImage {
+	if p.Single() {
 		return p.Path
 	}
 	return ""
@@ -252,23 +252,18 @@ func singlePath(p policy.Program) string {
 
 func productURL(p policy.Program) string {
 	q := url.Values{"name": {p.Name}, "publisher": {p.Publisher}}
-	if h := singleHash(p); h != "" {
+	if h := p.SingleHash(); h != "" {
 		q.Set("hash", h)
 	}
 	return "/software/product?" + q.Encode()
 }
 
 func (v *productView) add(f find) {
-	if f.Program.Version != "" && !slices.Contains(v.Versions, f.Program.Version) {
-		v.Versions = append(v.Versions, f.Program.Version)
-	}
+	v.of = append(v.of, f.Spread)
+	v.Terminals += f.Terminals // right as long as nobody has two of them; complete looks closer
 	if !slices.Contains(v.Groups, f.GroupName) {
 		v.Groups = append(v.Groups, f.GroupName)
 	}
-	if !slices.Contains(v.ids, f.ID) {
-		v.ids = append(v.ids, f.ID)
-	}
-	v.Terminals += f.Terminals // right as long as there is one program; countTerminals looks closer
 	if f.FirstSeen.Before(v.FirstSeen) {
 		v.FirstSeen = f.FirstSeen
 	}
@@ -278,40 +273,36 @@ func (v *productView) add(f find) {
 	v.List = worst(v.List, f.List)
 }
 
-// manyHolders is as many terminals as are told apart for one line.
-const manyHolders = 200_000
-
-// countTerminals counts a terminal that has two versions once.
-func (s *server) countTerminals(ctx context.Context, rows []productView, group string) error {
-	for i := range rows {
-		if len(rows[i].ids) < 2 {
-			continue
+// complete finds out what is asked of a line only where it is shown; a terminal that has two versions counts once.
+func (s *server) complete(ctx context.Context, v *productView) (err error) {
+	for _, sp := range v.of {
+		if sp.Program.Version != "" {
+			v.Versions = append(v.Versions, sp.Program.Version)
 		}
-		n, err := s.terminalsWith(ctx, rows[i].ids, group)
-		if err != nil {
+	}
+	slices.SortFunc(v.Versions, func(a, b string) int { return cmp.Or(version.Compare(b, a), cmp.Compare(a, b)) })
+	v.Versions = slices.Compact(v.Versions)
+	v.URL = productURL(*v.of[0].Program)
+	v.Terminals, err = s.DB.CountTerminals(ctx, v.of)
+	return err
+}
+
+func (s *server) completeAll(ctx context.Context, rows []productView) error {
+	for i := range rows {
+		if err := s.complete(ctx, &rows[i]); err != nil {
 			return err
 		}
-		rows[i].Terminals = n
 	}
 	return nil
 }
 
-func (s *server) terminalsWith(ctx context.Context, ids []int64, group string) (int, error) {
-	holders, err := s.DB.Holders(ctx, ids, group, manyHolders)
-	seen := map[string]bool{}
-	for _, h := range holders {
-		seen[h.Terminal] = true
-	}
-	return len(seen), err
-}
+// manyHolders is as many terminals as are told apart by name for one answer.
+const manyHolders = 200_000
 
 // softwareCSV writes exactly the lines that the list shows under the same address, all its pages.
 func (s *server) softwareCSV(r *request) error {
-	body, products, err := s.softwareList(r)
+	_, products, err := s.softwareList(r)
 	if err != nil {
-		return err
-	}
-	if err := s.countTerminals(r.Context(), products, body.view.Group); err != nil {
 		return err
 	}
 	p := s.pages[r.lang]
@@ -321,6 +312,9 @@ func (s *server) softwareCSV(r *request) error {
 		if i == maxExport {
 			out.row(p.words.say("csv.cut", maxExport))
 			break
+		}
+		if err := s.complete(r.Context(), &v); err != nil {
+			return out.broken(s, err)
 		}
 		comma := p.words.say("list.comma")
 		out.row(v.Name, v.Publisher, p.words.word("program.kind", v.Kind), p.words.word("source", v.Source), strings.Join(v.Versions, comma), strconv.Itoa(v.Terminals),

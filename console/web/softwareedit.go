@@ -204,12 +204,19 @@ func (s *server) effect(r *request, g groupView, have, want *policy.Software) (e
 	for _, row := range productsOf(finds) {
 		e.Counts[row.List]++
 	}
-	var ids []int64
-	for _, row := range productsOf(stopped) {
-		e.Stopped, ids = append(e.Stopped, strings.TrimSpace(row.Name+" "+strings.Join(row.Versions, ", "))), append(ids, row.ids...)
+	all := productsOf(stopped)
+	var of []store.Spread
+	for _, row := range all {
+		of = append(of, row.of...)
 	}
-	e.Stopped = e.Stopped[:min(len(e.Stopped), 50)]
-	e.Terminals, err = s.terminalsWith(r.Context(), ids, g.ID)
+	if e.Terminals, err = s.DB.CountTerminals(r.Context(), of); err != nil {
+		return e, err
+	}
+	all = all[:min(len(all), 50)]
+	err = s.completeAll(r.Context(), all)
+	for _, row := range all {
+		e.Stopped = append(e.Stopped, strings.TrimSpace(row.Name+" "+strings.Join(row.Versions, ", ")))
+	}
 	return e, err
 }
 

@@ -65,11 +65,14 @@ const productRows = 500
 func (s *server) product(r *request) error {
 	q := r.URL.Query()
 	name, publisher, hash := q.Get("name"), q.Get("publisher"), q.Get("hash")
-	all, _, err := s.finds(r.Context(), "", r.now)
+	spreads, err := s.DB.ProductSpread(r.Context(), name, publisher, hash)
 	if err != nil {
 		return err
 	}
-	mine := slices.DeleteFunc(all, func(f find) bool { return keyOf(f.Program) != productKey{name, publisher, hash} })
+	mine, err := s.judged(r.Context(), spreads, r.now)
+	if err != nil {
+		return err
+	}
 	if len(mine) == 0 {
 		return store.ErrNotFound
 	}
@@ -88,15 +91,13 @@ func (s *server) product(r *request) error {
 	}
 	for _, i := range where[:min(len(where), productRows)] {
 		if f, ok := byID[i.ID][i.Group]; ok {
-			body.Where = append(body.Where, installedOf(i, f.Decision))
+			body.Where = append(body.Where, installedOf(i, *f.Decision))
 		}
 	}
 	body.Versions = versionCounts(mine)
-	rows := []productView{body.productView}
-	if err := s.countTerminals(r.Context(), rows, ""); err != nil {
+	if err := s.complete(r.Context(), &body.productView); err != nil {
 		return err
 	}
-	body.Terminals = rows[0].Terminals
 	return show(s, r, "product", body, named(name), section("software"))
 }
 

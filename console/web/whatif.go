@@ -158,8 +158,8 @@ func (s *server) rehearseInstalled(ctx context.Context, look *policy.Rehearsal, 
 	}
 	by, ids := map[int64]policy.Program{}, []int64{}
 	for _, sp := range spreads {
-		if look.WouldStop(sp.Program) {
-			by[sp.ID], ids = sp.Program, append(ids, sp.ID)
+		if look.WouldStop(*sp.Program) {
+			by[sp.ID], ids = *sp.Program, append(ids, sp.ID)
 		}
 	}
 	holders, err := s.DB.Holders(ctx, ids, group, manyHolders)

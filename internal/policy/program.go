@@ -51,6 +51,19 @@ type Program struct {
 	Fault       string      `json:"fault,omitempty"`     // what could not be read, in English, for the raw facts
 }
 
+// Single says that it is a file that nobody installed: everybody may call one anything, so its content tells it from others.
+func (p Program) Single() bool {
+	return p.Kind == ProgramFile || p.Kind == ProgramScript || p.Kind == ProgramAppImage
+}
+
+// SingleHash is the hash of a single file.
+func (p Program) SingleHash() string {
+	if p.Single() {
+		return p.Hash
+	}
+	return ""
+}
+
 // What a program event says happened.
 const (
 	ProgramInstalled = "installed" // a sensor found it there anew

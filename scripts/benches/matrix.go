@@ -55,7 +55,7 @@ func matrixFigures(ctx context.Context, b bench) error {
 		if err != nil {
 			return err
 		}
-		times, size, err := c.ask(ctx, page.path, cookie, rounds)
+		times, size, err := c.ask(ctx, page.path, cookie, "KT-0", rounds)
 		if err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func fillChecks(ctx context.Context, c *console) (cookie string, err error) {
 			return "", err
 		}
 	}
-	return openSession(ctx, db, now)
+	return openSession(ctx, db, store.RoleAuditor, now)
 }
 
 // checkSheet is a terminal's results: most pass, some do not in each of the ways there are.
@@ -122,8 +122,8 @@ func checkSheet(n int, now time.Time) wire.Sheet {
 	return sh
 }
 
-func openSession(ctx context.Context, db *store.DB, now time.Time) (string, error) {
-	if err := db.PutAccount(ctx, store.Account{Name: "bench", Role: store.RoleAuditor, Language: "ja", CreatedAt: now}, "bench", now); err != nil {
+func openSession(ctx context.Context, db *store.DB, role string, now time.Time) (string, error) {
+	if err := db.PutAccount(ctx, store.Account{Name: "bench", Role: role, Language: "ja", CreatedAt: now}, "bench", now); err != nil {
 		return "", err
 	}
 	a, err := db.Account(ctx, "bench")
@@ -136,8 +136,9 @@ func openSession(ctx context.Context, db *store.DB, now time.Time) (string, erro
 	return secret, db.PutSession(ctx, store.Session{Hash: sha256.Sum256([]byte(secret)), Account: a, CreatedAt: now, LastSeen: now, ExpiresAt: now.Add(time.Hour)}, now)
 }
 
-// ask fetches a page so often over one connection, and gives the times in order and the size of one answer.
-func (c *console) ask(ctx context.Context, path, cookie string, rounds int) (times []time.Duration, size int, err error) {
+// ask fetches a page, which must hold a text, so often over one connection, and gives the times in order and the size of
+// one answer.
+func (c *console) ask(ctx context.Context, path, cookie, holds string, rounds int) (times []time.Duration, size int, err error) {
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, Timeout: time.Minute}
 	defer client.CloseIdleConnections()
 	for n := range rounds + 1 {
@@ -154,8 +155,11 @@ func (c *console) ask(ctx context.Context, path, cookie string, rounds int) (tim
 		text, err := io.ReadAll(resp.Body)
 		took := time.Since(begun)
 		resp.Body.Close()
-		if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(text), "KT-0") {
-			return nil, 0, fmt.Errorf("%s answered %d: %w", path, resp.StatusCode, err)
+		if err != nil {
+			return nil, 0, err
+		}
+		if resp.StatusCode != http.StatusOK || !strings.Contains(string(text), holds) {
+			return nil, 0, fmt.Errorf("%s answered %d, without %q", path, resp.StatusCode, holds)
 		}
 		if n > 0 { // the first opens the connection
 			times, size = append(times, took), len(text)
