@@ -20,6 +20,7 @@ type askPage struct {
 	Compared bool         `json:"-"` // Changes are worth a word also when there are none
 	Hidden   []fact       `json:"-"` // what the form carries along
 	Reason   *reasonField `json:"-"` // nil: no reason is asked for
+	Newer    string       `json:"-"` // the word for what somebody changed since the question was put
 	Action   string       `json:"action"`
 	Button   string       `json:"-"`
 	Back     string       `json:"back"`

@@ -184,7 +184,7 @@ func (s *server) decide(r *request) error {
 		return err
 	}
 	w := s.pages[r.lang].words
-	body.Reason, body.Review = strings.TrimSpace(r.PostFormValue("reason")), narrow(strings.TrimSpace(r.PostFormValue("review")))
+	body.Reason, body.Review = strings.TrimSpace(r.PostFormValue("reason")), reviewDay(r.PostFormValue("review"))
 	if r.PostFormValue("version") != strconv.FormatInt(have.Version, 10) {
 		body.Newer = true
 		return s.showDecide(r, body, http.StatusConflict)

@@ -56,6 +56,9 @@ func (p *pages) funcs() template.FuncMap {
 		"onList":   p.list,
 		"review":   func(now time.Time) string { return reviewIn(now, p.cal.zone) },
 		"str":      func(v any) string { return fmt.Sprint(v) },
+		"reviewed": p.reviewed,
+		"place":    p.place,
+		"wrongIn":  wrongIn,
 
 		"checked":   func(r any) mark { return p.result(policy.Result(fmt.Sprint(r))) },
 		"checkname": p.checkName,

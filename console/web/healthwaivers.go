@@ -31,7 +31,7 @@ func (s *server) waivers(r *request) error {
 		return err
 	}
 	q := r.URL.Query()
-	form := map[string]string{"check": q.Get("check"), "terminal": q.Get("terminal"), "from": r.now.In(s.Zone).Format("2006-01-02")}
+	form := map[string]string{"check": q.Get("check"), "terminal": q.Get("terminal"), "from": s.pages[r.lang].cal.short(r.now)}
 	return s.showWaivers(r, waiversPage{Group: g, Form: form, Done: waiverDone(q.Get("done"))}, have, http.StatusOK)
 }
 
@@ -97,6 +97,9 @@ func (s *server) addWaiver(r *request) error {
 	after.Waivers = append(slices.Clone(after.Waivers), w)
 	want := have
 	want.Health, want.By, want.Reason = &after, r.by(), s.pages[r.lang].words.say("health.waiver.reason_of", w.ID, w.Reason)
+	if w.Check == "" {
+		body.refuse("check", s.pages[r.lang].words.say("health.waiver.no_check"))
+	}
 	for _, one := range healthProblems(want) {
 		if rest, ok := strings.CutPrefix(one.Path, fmt.Sprintf("health.waivers[%d].", len(after.Waivers)-1)); ok || one.Path == "health.waivers" {
 			body.refuse(waiverField(rest), one.Text.In(r.lang))

@@ -93,6 +93,7 @@ func routes() []route {
 		{Method: "POST", Pattern: "/policy/{group}/software/dryrun/{id}/cancel", Roles: admin, do: (*server).cancelDryRun},
 		{Method: "GET", Pattern: "/policy/{group}/software/publish", Roles: admin, do: (*server).askPublish},
 		{Method: "POST", Pattern: "/policy/{group}/software/publish", Roles: admin, do: (*server).publishDraft},
+		{Method: "GET", Pattern: "/policy/{group}/software/drop", Roles: admin, do: (*server).askDrop},
 		{Method: "POST", Pattern: "/policy/{group}/software/drop", Roles: admin, do: (*server).dropDraft},
 
 		{Method: "GET", Pattern: "/policy/{group}/health", Roles: admin, do: (*server).healthPolicy},

@@ -209,7 +209,7 @@ func readRuleLine(p *pages, n int, at map[string]int, row []string, by string) i
 	}
 	f := programRuleForm{
 		ID: get("id"), NameJA: get("title"), NameEN: get("title_en"), Clause: get("clause"), Alarm: get("alarm") != "" && get("alarm") != "0",
-		Reason: get("reason"), Owner: get("owner"), Review: narrow(get("review")), Kinds: ticked(lines(get("kind"))), Sources: ticked(lines(get("source"))),
+		Reason: get("reason"), Owner: get("owner"), Review: reviewDay(get("review")), Kinds: ticked(lines(get("kind"))), Sources: ticked(lines(get("source"))),
 		Names: get("name"), Publishers: get("publisher"), Signers: get("signer"), Origins: get("origin"), Paths: get("path"), Hashes: strings.ToLower(get("hash")),
 		Groups: get("group"), MinVersion: get("min_version"), MaxVersion: get("max_version"), Action: listAction(p, get("list")),
 	}

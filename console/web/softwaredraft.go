@@ -25,11 +25,14 @@ func (s *server) showPublish(r *request, reason *reasonField, code int) error {
 	body := askPage{
 		Question: say("draft.publish.ask", g.Name), Changes: p.softwareChanges(have.Software, d.Software), Compared: true,
 		Facts: []fact{
-			{say("group"), g.Name}, {say("mode"), p.words.word("software.mode", d.Software.Mode) + say("list.comma") + p.words.word("software.mode.means", d.Software.Mode)},
+			{say("group"), g.Name}, {say("mode"), say("control.mode_means", p.words.word("software.mode", d.Software.Mode), p.words.word("software.mode.means", d.Software.Mode))},
 			{say("terminals.title"), say("n.terminals", g.Terminals)}, {say("draft.newly_forbidden"), say("draft.stops", len(e.Stopped), e.Terminals) + after(say("list.comma"), e.Stopped)},
 		},
 		Hidden: []fact{{"version", strconv.FormatInt(have.Version, 10)}, {"made", strconv.FormatInt(d.At.UnixMilli(), 10)}},
 		Reason: reason, Action: controlURL(g.ID) + "/publish", Button: say("edit.publish"), Back: controlURL(g.ID),
+	}
+	if code == http.StatusConflict {
+		body.Newer = "ask.newer"
 	}
 	if d.BasedOn != have.Version {
 		body.Warning, body.Why = say("draft.stale"), say("draft.stale.why")
@@ -70,6 +73,21 @@ func (s *server) publishDraft(r *request) error {
 	want := have
 	want.Software, want.Reason, want.By = d.Software, reason, r.by()
 	return s.publishSoftware(r, want, have.Version)
+}
+
+// askDrop asks before work is lost that nobody can bring back.
+func (s *server) askDrop(r *request) error {
+	g, have, d, err := s.draftOf(r)
+	if err != nil {
+		return err
+	}
+	p := s.pages[r.lang]
+	say := p.words.say
+	return s.ask(r, askPage{
+		Question: say("draft.drop.ask", g.Name), Warning: say("draft.drop.what"), Why: say("draft.drop.why"), Changes: p.softwareChanges(have.Software, d.Software),
+		Facts:  []fact{{say("draft.title"), p.cal.moment(d.At) + say("list.comma") + d.By}},
+		Action: controlURL(g.ID) + "/drop", Button: say("draft.drop"), Back: controlURL(g.ID),
+	}, "policy", http.StatusOK)
 }
 
 func (s *server) dropDraft(r *request) error {

@@ -101,7 +101,7 @@ func readProgramRule(v url.Values, at string) programRuleForm {
 	get := func(name string) string { return strings.TrimSpace(v.Get(at + name)) }
 	f := programRuleForm{
 		ID: get("id"), NameJA: get("name.ja"), NameEN: get("name.en"), Action: get("action"), Clause: get("clause"), Alarm: get("alarm") != "",
-		Reason: get("reason"), Owner: get("owner"), Review: narrow(get("review")), Kinds: ticked(v[at+"match.kind"]), Sources: ticked(v[at+"match.source"]),
+		Reason: get("reason"), Owner: get("owner"), Review: reviewDay(get("review")), Kinds: ticked(v[at+"match.kind"]), Sources: ticked(v[at+"match.source"]),
 		Names: get("match.name"), Publishers: get("match.publisher"), Signers: get("match.signer"), Origins: get("match.origin"), Paths: get("match.path"),
 		Hashes: strings.ToLower(get("match.hash")), Groups: get("match.group"), MinVersion: get("match.min_version"), MaxVersion: get("match.max_version"),
 	}

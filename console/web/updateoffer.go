@@ -35,6 +35,9 @@ func (s *server) showOffer(r *request, f updateFacts, version, ring string, code
 	if ring == store.RingAll && !f.tried(version) {
 		body.Warning, body.Why = say("updates.ask.untried"), say("updates.ask.why")
 	}
+	if code == http.StatusConflict {
+		body.Newer = "ask.newer"
+	}
 	return s.ask(r, body, "terminals", code)
 }
 
