@@ -278,6 +278,23 @@ func (w *window) keep(name string) {
 
 var fileName = strings.NewReplacer("/", "_", "?", "-", "=", "-", "&", "-")
 
+// covered finds a state that is written over what stands beside it.
+const covered = `[...document.querySelectorAll(".s-status")].filter(e => {
+	const next = e.nextElementSibling;
+	if (!next || !e.checkVisibility() || !next.checkVisibility()) return false;
+	const word = document.createRange();
+	word.selectNodeContents(e);
+	const a = word.getBoundingClientRect(), b = next.getBoundingClientRect();
+	return a.left < b.right - 2 && b.left < a.right - 2 && a.top < b.bottom - 2 && b.top < a.bottom - 2;
+}).map(e => e.parentElement.textContent.trim().slice(0, 80))`
+
+func (w *window) apart(page string) {
+	w.t.Helper()
+	for _, one := range ask[[]string](w, covered) {
+		w.t.Errorf("%s: words stand over one another: %s", page, one)
+	}
+}
+
 // sights are a page's four looks in one language: each theme at each width.
 var sights = []struct {
 	theme string
@@ -290,6 +307,12 @@ func (w *window) looks(address, lang string, thorough ...int) {
 	w.t.Helper()
 	w.do(chromedp.EmulateViewport(sights[0].width, 900))
 	w.open(address)
+	w.judge(address, lang, thorough...)
+}
+
+// judge is looks for the page that is open.
+func (w *window) judge(address, lang string, thorough ...int) {
+	w.t.Helper()
 	for i, sight := range sights {
 		page := fmt.Sprintf("%s %s %s %d", address, lang, sight.theme, sight.width)
 		if i > 0 && sight.width != sights[i-1].width {
@@ -301,6 +324,7 @@ func (w *window) looks(address, lang string, thorough ...int) {
 		}
 		w.contrast(page)
 		w.fits(page, int(sight.width))
+		w.apart(page)
 		w.keep(fmt.Sprintf("%s-%s-%s-%d", fileName.Replace(address), lang, sight.theme, sight.width))
 		w.silent(page)
 	}
@@ -322,7 +346,7 @@ func TestEveryPageIsAccessibleAndFitsInBothLanguagesAndThemes(t *testing.T) {
 			w.look(lang, "auto")
 			kinds := map[string]bool{}
 			for _, address := range f.addresses() {
-				kind := ask[string](w, `fetch("`+address+`", {headers: {Accept: "application/json"}}).then(a => a.json()).then(p => p.page)`)
+				kind := w.kind(address)
 				switch {
 				case lang == languages[0]:
 					w.looks(address, lang, 0)
@@ -337,13 +361,27 @@ func TestEveryPageIsAccessibleAndFitsInBothLanguagesAndThemes(t *testing.T) {
 	}
 }
 
+// kind is the name of the page that stands at an address.
+func (w *window) kind(address string) string {
+	w.t.Helper()
+	return ask[string](w, `fetch("`+address+`", {headers: {Accept: "application/json"}}).then(a => a.json()).then(p => p.page)`)
+}
+
 func TestTheFirstDayIsAccessibleAndFits(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, bundledAssets(t))
-	w := openWindow(t, s)
-	w.signIn("1007")
-	for _, address := range emptyAddresses {
-		w.looks("/"+strings.TrimPrefix(address, "/"), "ja", 3)
+	for _, lang := range languages {
+		t.Run(lang, func(t *testing.T) {
+			t.Parallel()
+			w := openWindow(t, newSite(t, bundledAssets(t)))
+			w.signIn("1007")
+			w.look(lang, "auto")
+			for _, address := range emptyAddresses {
+				if lang == languages[0] {
+					w.looks(address, "empty-"+lang, 3)
+				} else {
+					w.looks(address, "empty-"+lang)
+				}
+			}
+		})
 	}
 }
 
