@@ -209,6 +209,9 @@ func TestWhatAVettedDpkgOpensOfRootsNeedsNoJudgement(t *testing.T) {
 	if !trivial(root, dpkg, askOpen) {
 		t.Error("it is judged what dpkg opens")
 	}
+	if trivial(s.put("var/lib/dpkg/info/a.list", "text"), dpkg, askOpen) {
+		t.Error("the kernel would ask every dpkg about every list where a package is forbidden")
+	}
 	if trivial(root, dpkg, askExec) || trivial(others, dpkg, askOpen) || trivial(root, process(os.Getpid()), askOpen) {
 		t.Error("not judged: what dpkg runs, what anybody could have written, or what another opens")
 	}
