@@ -110,7 +110,7 @@ func (l *lab) gateOnly(ctx context.Context) error {
 	if err := l.install(ctx); err != nil {
 		return err
 	}
-	return l.await(ctx, "the gate before programs", time.Minute, "cp -f /root/guest /var/tmp/probe; ! /var/tmp/probe reached >/dev/null 2>&1")
+	return l.await(ctx, "the gate before programs", 3*time.Minute, "cp -f /root/guest /var/tmp/probe; ! /var/tmp/probe reached >/dev/null 2>&1")
 }
 
 // peerTrust makes fapolicyd trust what dpkg installed, file by file, as its own back end for dpkg would.
@@ -122,8 +122,10 @@ for l in glob.glob('/var/lib/dpkg/info/*.list'):
         if f in seen or not os.path.isfile(f) or ' ' in f or f.startswith(('/usr/share/doc', '/usr/share/man', '/usr/share/locale')): continue
         seen.add(f); b = open(f, 'rb').read()
         out.write('%s %d %s\n' % (f, len(b), hashlib.sha256(b).hexdigest()))
-b = open('/root/guest', 'rb').read()
-out.write('/root/guest %d %s\n' % (len(b), hashlib.sha256(b).hexdigest()))
+for f in ('/root/guest', '` + loneProgram + `'):
+    if os.path.isfile(f):
+        b = open(f, 'rb').read()
+        out.write('%s %d %s\n' % (f, len(b), hashlib.sha256(b).hexdigest()))
 `
 
 // fapolicyd starts Debian's package with the rules that its own documentation recommends ("known-libs", README-rules).

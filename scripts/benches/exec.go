@@ -12,11 +12,14 @@ import (
 	"sekisho/internal/policy"
 )
 
-// Programs that are run once each, and how often one is run again and again.
+// Programs that are run once each in every turn, and how often one is run again and again, after the first few.
 const (
-	coldPrograms = 150
-	warmRuns     = 300
-	manyPackages = 6000
+	execRounds    = 8
+	countedRounds = 3 // they hardly differ
+	coldPrograms  = 60
+	warmUp        = 10
+	warmRuns      = 60
+	manyPackages  = 6000
 )
 
 // coldPackage installs copies of a small program: each one's first run is cold, with its content in memory already.
@@ -24,6 +27,11 @@ var coldPackage = fmt.Sprintf(`set -e; d=/root/cold; mkdir -p $d/DEBIAN $d/usr/l
 printf 'Package: cold\nVersion: 1\nArchitecture: amd64\nMaintainer: Lab <lab@example.org>\nDescription: for a benchmark\n' >$d/DEBIAN/control
 for i in $(seq %d); do cp /usr/bin/true $d/usr/lib/cold/p$i; done
 dpkg-deb -Zgzip --root-owner-group --build $d /root/cold.deb >/dev/null; dpkg -i /root/cold.deb >/dev/null 2>&1; rm -r $d`, coldPrograms)
+
+// loneProgram belongs to no package; root has put it where only root can. It is permitted by its path.
+const loneProgram = "/opt/lone/tool"
+
+const loneMade = "mkdir -p /opt/lone && cp /usr/bin/true " + loneProgram + " && echo lone >>" + loneProgram
 
 // packageCrowd writes a package database as a developer's terminal has it: 6,000 packages of 40 files. Nothing of it is
 // installed: what is measured is the memory that knowing them takes.
@@ -35,81 +43,140 @@ with open('/var/lib/dpkg/status', 'a') as s:
             l.write('/.\n/usr\n/usr/lib\n/usr/lib/crowd%%d\n' %% n + ''.join('/usr/lib/crowd%%d/part%%d.so\n' %% (n, i) for i in range(40)))
 `, manyPackages)
 
-// execFigures: what standing before programs adds to the start of one that is permitted.
+// execFigures: what standing before programs adds to the start of one that is permitted, by both clocks.
 func execFigures(ctx context.Context, b bench) error {
-	l, err := openLab(ctx, b)
+	if b.clock != "" {
+		return execBy(ctx, b)
+	}
+	for _, b.clock = range []string{clockWall, clockInstructions} {
+		if err := execBy(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// execBy lets all take turns in one machine; what each adds is counted against nobody right before and after it.
+func execBy(ctx context.Context, b bench) error {
+	l, err := openClocked(ctx, b)
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	if _, err := l.m.Run(ctx, coldPackage); err != nil {
-		return err
-	}
-	if _, err := l.execs(ctx, 1, true); err != nil { // brings every program into memory
-		return err
-	}
-	free, err := l.started(ctx)
-	if err != nil {
-		return err
-	}
-	if err := l.gateOnly(ctx); err != nil {
-		return err
-	}
-	ours, err := l.started(ctx)
-	if err != nil {
-		return err
-	}
-	resident, err := l.crowded(ctx)
-	if err != nil {
-		return err
-	}
-	if _, err := l.m.Run(ctx, "systemctl stop sekisho-agent; rm -f /etc/dpkg/dpkg.cfg.d/sekisho"); err != nil {
+	if _, err := l.m.Run(ctx, coldPackage+"\n"+loneMade); err != nil {
 		return err
 	}
 	if err := l.fapolicyd(ctx); err != nil {
-		return err
-	}
-	theirs, err := l.started(ctx)
-	if err != nil {
 		return err
 	}
 	peerResident, err := l.resident(ctx, "fapolicyd")
 	if err != nil {
 		return err
 	}
-	b.say("one start: %.2f ms cold, %.2f ms warm with nobody in the way", free.cold, free.warm)
-	b.against("exec_added", ours.warm-free.warm, "ms", "fapolicyd", theirs.warm-free.warm)
-	b.against("exec_added_cold", ours.cold-free.cold, "ms", "fapolicyd", theirs.cold-free.cold)
+	if _, err := l.m.Run(ctx, "systemctl stop fapolicyd"); err != nil {
+		return err
+	}
+	if err := l.gateOnly(ctx); err != nil {
+		return err
+	}
+	if err := l.execRounds(ctx); err != nil {
+		return err
+	}
+	if l.clock == clockInstructions { // memory is the same by every clock
+		return nil
+	}
+	resident, err := l.crowded(ctx)
+	if err != nil {
+		return err
+	}
 	b.against("exec_resident_6000", resident, "MB", "fapolicyd", peerResident)
 	return nil
 }
 
-// starts are medians in milliseconds.
-type starts struct{ cold, warm float64 }
+func (l *lab) execRounds(ctx context.Context) error {
+	turns := turnsOf(or(l.rounds, map[string]int{clockWall: execRounds, clockInstructions: countedRounds}[l.clock]))
+	var warm, lone, cold []float64
+	for i, who := range turns {
+		if err := l.stands(ctx, who); err != nil {
+			return err
+		}
+		s, err := l.started(ctx)
+		if err != nil {
+			return err
+		}
+		warm, lone, cold = append(warm, l.unit(s.warm)), append(lone, l.unit(s.lone)), append(cold, l.unit(s.cold))
+		l.say("turn %d of %d, %s in the way: %.2f ms warm, %.2f ms of no package, %.2f ms cold by the machine's clock", i+1, len(turns), who, ms(s.warm), ms(s.lone), ms(s.cold))
+	}
+	name, unit := "exec_added", "ms"
+	if l.clock == clockInstructions {
+		name, unit = "exec_instructions", "instructions"
+	}
+	l.spreadAgainst(name, unit, added(turns, warm, ours), "fapolicyd", added(turns, warm, theirs))
+	l.spreadAgainst(name+"_lone", unit, added(turns, lone, ours), "fapolicyd", added(turns, lone, theirs))
+	l.spreadAgainst(name+"_cold", unit, added(turns, cold, ours), "fapolicyd", added(turns, cold, theirs))
+	return nil
+}
+
+// unit is a time of the machine in what is printed: milliseconds, or instructions, one a nanosecond.
+func (l *lab) unit(d time.Duration) float64 {
+	if l.clock == clockInstructions {
+		return float64(d.Nanoseconds())
+	}
+	return ms(d)
+}
+
+// stands puts one in the way of programs and nobody else, and waits until the machine is at rest again. Who does not stand
+// there does not run.
+func (l *lab) stands(ctx context.Context, who inWay) error {
+	command, stopped := "systemctl stop sekisho-agent fapolicyd", "! "
+	switch who {
+	case ours:
+		command += "; systemctl start sekisho-agent"
+	case theirs:
+		command += "; systemctl start fapolicyd"
+	default:
+		stopped = ""
+	}
+	if _, err := l.m.Run(ctx, command); err != nil {
+		return err
+	}
+	probe := "cp -f /root/guest /var/tmp/probe; " + stopped + "su taro -c '/var/tmp/probe reached' >/dev/null 2>&1"
+	if err := l.await(ctx, string(who)+" before programs", 3*time.Minute, probe); err != nil {
+		return err
+	}
+	_, err := l.m.Run(ctx, "/root/guest rest")
+	return err
+}
+
+// undisturbed is what nine of ten starts take at least: the others are those that no neighbour of the machine interrupted.
+// It spares whoever asks somebody else at every start more than who does not.
+const undisturbed = 0.1
+
+// starts are by the machine's clock.
+type starts struct{ warm, lone, cold time.Duration }
 
 func (l *lab) started(ctx context.Context) (s starts, err error) {
-	if err := pause(ctx, 3*time.Second); err != nil {
-		return s, err
+	for _, one := range []struct {
+		into     *time.Duration
+		first    int // that do not count
+		times    int
+		programs string
+	}{
+		{&s.warm, warmUp, warmRuns, "/usr/bin/true"},
+		{&s.lone, warmUp, warmRuns, loneProgram},
+		{&s.cold, 0, 1, "/usr/lib/cold/p*"},
+	} {
+		all, err := l.execs(ctx, one.first+one.times, one.programs)
+		if err != nil {
+			return s, err
+		}
+		*one.into = quantile(all[min(one.first, len(all)):], undisturbed)
 	}
-	cold, err := l.execs(ctx, 1, true)
-	if err != nil {
-		return s, err
-	}
-	warm, err := l.execs(ctx, warmRuns, false)
-	if err != nil {
-		return s, err
-	}
-	s = starts{ms(quantile(cold, 0.5)), ms(quantile(warm, 0.5))}
-	l.say("cold: median %.2f, p95 %.2f; warm: median %.2f, p95 %.2f ms", s.cold, ms(quantile(cold, 0.95)), s.warm, ms(quantile(warm, 0.95)))
 	return s, nil
 }
 
 // execs starts programs in the machine and gives how long each took from the call to its end.
-func (l *lab) execs(ctx context.Context, times int, cold bool) ([]time.Duration, error) {
-	programs := "/usr/bin/true"
-	if cold {
-		programs = "/usr/lib/cold/p*"
-	}
+func (l *lab) execs(ctx context.Context, times int, programs string) ([]time.Duration, error) {
 	out, err := l.m.Run(ctx, fmt.Sprintf("/root/guest execs %d %s", times, programs))
 	if err != nil {
 		return nil, err
@@ -153,8 +220,8 @@ func (l *lab) resident(ctx context.Context, unit string) (float64, error) {
 	return kib / 1024, nil
 }
 
-// mayRun lets the benchmark's own helper run.
+// mayRun lets the benchmark's own helper run, and a program of no package.
 func mayRun(s *policy.Software) {
 	s.Rules = slices.Insert(s.Rules, 0, policy.ProgramRule{ID: "bench", Name: policy.Text{JA: "計測", EN: "benchmark"}, Action: policy.ActionAllow,
-		Match: policy.ProgramMatch{Path: []string{"/root/guest"}}})
+		Match: policy.ProgramMatch{Path: []string{"/root/guest", loneProgram}}})
 }

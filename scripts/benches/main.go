@@ -9,9 +9,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -39,18 +41,21 @@ const usage = `bench: measures Sekisho
   all         all of these but bypass and fleet-wide
 
 flags:
-  --rounds N      how often the lab's figures are taken (gate 30, grant 12, killed consoles 8)
+  --rounds N      how often the lab's figures are taken (gate 30, grant 12, exec 8, upgrade 6, killed consoles 8)
+  --clock C       "wall", or "instructions" of a machine that counts them, which no neighbour changes (exec both, upgrade wall)
   --for D         how long idle figures are watched (1m0s)
   --terminals N   simulated terminals of idle (1000)
   --bin DIR       folder with sekisho-agent, sekisho-console and guest; scripts/bench builds them
 
-Figures go to stdout as "name value unit", followed by "peer-name value unit" where there is something to compare with.
+Figures go to stdout as "name value unit", followed by "peer-name value unit" where there is something to compare with,
+and by "quartiles low..high" where all took turns.
 Everything else goes to stderr. docs/benchmarks.md says how each is measured.
 `
 
 // bench is what every benchmark is given.
 type bench struct {
 	rounds    int
+	clock     string
 	watch     time.Duration
 	terminals int
 	bin       string
@@ -89,6 +94,7 @@ func dispatch(ctx context.Context, args []string) error {
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.Usage = func() { fmt.Fprint(b.err, usage) }
 	set.IntVar(&b.rounds, "rounds", 0, "")
+	set.StringVar(&b.clock, "clock", "", "")
 	set.DurationVar(&b.watch, "for", time.Minute, "")
 	set.IntVar(&b.terminals, "terminals", 1000, "")
 	set.StringVar(&b.bin, "bin", filepath.Join(os.TempDir(), "sekisho-bin"), "")
@@ -98,6 +104,9 @@ func dispatch(ctx context.Context, args []string) error {
 	}
 	if err := set.Parse(args[1:]); err != nil || set.NArg() > 0 {
 		return fmt.Errorf("cannot understand %q; bench --help tells the words", args[1:])
+	}
+	if !slices.Contains([]string{"", clockWall, clockInstructions}, b.clock) {
+		return fmt.Errorf("cannot measure by %q: --clock is %q or %q", b.clock, clockWall, clockInstructions)
 	}
 	ran := false
 	for _, one := range benchmarks() {
@@ -128,13 +137,25 @@ func (b bench) against(name string, value float64, unit, peer string, other floa
 	fmt.Fprintf(b.out, "%s %s %s %s %s %s\n", name, number(value), unit, peer, number(other), unit)
 }
 
+// spread prints the median of a figure that was taken many times, and behind it the quartiles.
+func (b bench) spread(name, unit string, all []float64) {
+	s := spreadOf(all)
+	fmt.Fprintf(b.out, "%s %s %s quartiles %s\n", name, number(s.median), unit, s)
+}
+
+// spreadAgainst prints that of another in the same run as well.
+func (b bench) spreadAgainst(name, unit string, all []float64, peer string, others []float64) {
+	s, o := spreadOf(all), spreadOf(others)
+	fmt.Fprintf(b.out, "%s %s %s %s %s %s quartiles %s %s\n", name, number(s.median), unit, peer, number(o.median), unit, s, o)
+}
+
 func number(v float64) string {
 	switch {
 	case v == 0:
 		return "0"
-	case v >= 1000 || v == float64(int64(v)):
+	case math.Abs(v) >= 1000 || v == float64(int64(v)):
 		return fmt.Sprintf("%.0f", v)
-	case v >= 10:
+	case math.Abs(v) >= 10:
 		return fmt.Sprintf("%.1f", v)
 	}
 	return fmt.Sprintf("%.3f", v)

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,12 +19,16 @@ import (
 	"sekisho/scripts/debs"
 )
 
-const upgraded = 300 // packages
+// Packages are upgraded in batches, each by one apt-get, by turns with us in the way and with nobody.
+const (
+	batch   = 50 // packages
+	batches = 6  // of each version; there are two
+)
 
 // upgradeFigures: a system upgrade with the gate enforcing, and without anybody in the way: what is refused although it is
 // permitted, and how much longer it takes.
 func upgradeFigures(ctx context.Context, b bench) error {
-	l, err := openLab(ctx, b)
+	l, err := openClocked(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -32,41 +37,59 @@ func upgradeFigures(ctx context.Context, b bench) error {
 	if err != nil {
 		return err
 	}
-	var took, worked []time.Duration
-	do := func(version int, action string) error {
-		if err := l.offer(ctx, key, version); err != nil {
-			return err
-		}
-		before := l.worked()
-		d, err := l.long(ctx, "DEBIAN_FRONTEND=noninteractive apt-get -qq -y "+action, 20*time.Minute)
-		if err != nil {
-			return fmt.Errorf("apt-get %s: %w", action, err)
-		}
-		took, worked = append(took, d), append(worked, l.worked()-before)
-		l.say("version %d: %v, %v of processors", version, d.Round(100*time.Millisecond), worked[len(worked)-1])
-		return nil
-	}
-	if err := do(1, "install $(seq -f 'crowd%g' "+fmt.Sprint(upgraded)+")"); err != nil {
+	n := or(b.rounds, batches)
+	if err := l.offer(ctx, key, 1, n*batch); err != nil {
 		return err
 	}
-	if err := do(2, "upgrade"); err != nil {
+	if _, err := l.apt(ctx, "install", 1, n*batch); err != nil {
 		return err
 	}
 	if err := l.gateOnly(ctx); err != nil {
 		return err
 	}
-	asked, err := l.questions(ctx, func() error { return do(3, "upgrade") })
-	if err != nil {
+	turns := batchTurns(n)
+	var spent []spending
+	var a asked
+	for i, who := range turns {
+		if i%n == 0 {
+			if err := l.upgradeStands(ctx, nobody); err != nil {
+				return err
+			}
+			if err := l.offer(ctx, key, 2+i/n, n*batch); err != nil {
+				return err
+			}
+		}
+		if err := l.upgradeStands(ctx, who); err != nil {
+			return err
+		}
+		first := 1 + i%n*batch
+		var s spending
+		do := func() (err error) {
+			s, err = l.apt(ctx, "install --only-upgrade", first, first+batch-1)
+			return err
+		}
+		if who == ours && a == (asked{}) { // one batch tells how often the gate is asked
+			a, err = l.questions(ctx, do)
+		} else {
+			err = do()
+		}
+		if err != nil {
+			return err
+		}
+		spent = append(spent, s)
+		l.say("batch %d of %d, %s in the way: %v, %v of the emulator's processors, %v at work by the machine's clock", i+1, len(turns), who,
+			s.took.Round(100*time.Millisecond), s.emulator, s.busy)
+	}
+	return l.upgradeSpent(ctx, turns, spent, a)
+}
+
+// upgradeSpent says what came of it.
+func (l *lab) upgradeSpent(ctx context.Context, turns []inWay, spent []spending, a asked) error {
+	if err := l.upgradeStands(ctx, ours); err != nil { // until every record is sent
 		return err
 	}
 	denials, err := l.denials(ctx)
 	if err != nil {
-		return err
-	}
-	if _, err := l.m.Run(ctx, "systemctl stop sekisho-agent; rm -f /etc/dpkg/dpkg.cfg.d/sekisho /etc/apt/apt.conf.d/00sekisho"); err != nil {
-		return err
-	}
-	if err := do(4, "upgrade"); err != nil {
 		return err
 	}
 	out, err := l.m.Run(ctx, "dpkg-query -W -f '${Version}\n' 'crowd*' | sort | uniq -c")
@@ -74,18 +97,58 @@ func upgradeFigures(ctx context.Context, b bench) error {
 		return err
 	}
 	l.say("installed at the end: %s", out)
-	b.figure("upgrade_packages", upgraded, "packages")
-	b.figure("upgrade_false_denials", float64(denials), "denials")
-	b.figure("upgrade_questions", float64(asked.others)/upgraded, "a package")
-	b.figure("upgrade_own_questions", float64(asked.own)/upgraded, "a package")
-	b.figure("upgrade_agent_work", asked.work.Seconds()*1000/upgraded, "ms a package")
-	b.figure("upgrade_slower", more(took), "%")
-	b.figure("upgrade_more_work", more(worked), "%")
+	l.figure("upgrade_packages", float64(len(turns)/2*batch), "packages")
+	l.figure("upgrade_false_denials", float64(denials), "denials")
+	l.figure("upgrade_questions", float64(a.others)/batch, "a package")
+	l.figure("upgrade_own_questions", float64(a.own)/batch, "a package")
+	l.figure("upgrade_agent_work", a.work.Seconds()*1000/batch, "ms a package")
+	each := func(of func(spending) time.Duration) []float64 {
+		var all []float64
+		for _, s := range spent {
+			all = append(all, of(s).Seconds())
+		}
+		return more(turns, all)
+	}
+	if l.clock == clockInstructions {
+		l.spread("upgrade_more_instructions", "%", each(func(s spending) time.Duration { return s.busy }))
+		return nil
+	}
+	l.spread("upgrade_slower", "%", each(func(s spending) time.Duration { return s.took }))
+	l.spread("upgrade_more_work", "%", each(func(s spending) time.Duration { return s.emulator }))
 	return nil
 }
 
-// more is by how many percent the third is more than the mean of the second and the fourth.
-func more(d []time.Duration) float64 { return 100 * (2*float64(d[2])/float64(d[1]+d[3]) - 1) }
+// upgradeStands also takes what the agent has put into apt and dpkg away with it.
+func (l *lab) upgradeStands(ctx context.Context, who inWay) error {
+	from, to := "", "/root/aside"
+	if who == ours {
+		from, to = "/root/aside", ""
+	}
+	move := fmt.Sprintf("mkdir -p /root/aside/etc/apt/apt.conf.d /root/aside/etc/dpkg/dpkg.cfg.d\n"+
+		"for f in /etc/apt/apt.conf.d/00sekisho /etc/dpkg/dpkg.cfg.d/sekisho; do [ ! -e %[1]s$f ] || mv %[1]s$f %[2]s$f; done", from, to)
+	if _, err := l.m.Run(ctx, move); err != nil {
+		return err
+	}
+	return l.stands(ctx, who)
+}
+
+// spending is what one batch took.
+type spending struct {
+	took     time.Duration // by the machine's clock
+	busy     time.Duration // of it, the machine's processors had something to do
+	emulator time.Duration // what this machine's processors worked for that one
+}
+
+// apt does something with some of the packages.
+func (l *lab) apt(ctx context.Context, action string, first, last int) (spending, error) {
+	before := l.worked()
+	s, err := l.long(ctx, fmt.Sprintf("DEBIAN_FRONTEND=noninteractive apt-get -qq -y %s $(seq -f 'crowd%%g' %d %d)", action, first, last), 20*time.Minute)
+	if err != nil {
+		return s, fmt.Errorf("apt-get %s: %w", action, err)
+	}
+	s.emulator = l.worked() - before
+	return s, nil
+}
 
 // worked is how long processors have worked for the machine since it was started: what many neighbours change less than
 // the time that something takes.
@@ -101,37 +164,58 @@ func (l *lab) worked() time.Duration {
 }
 
 // long runs what takes minutes on an emulated processor, and says how long it took by the machine's own clock.
-func (l *lab) long(ctx context.Context, command string, limit time.Duration) (time.Duration, error) {
+func (l *lab) long(ctx context.Context, command string, limit time.Duration) (s spending, err error) {
 	if _, err := l.m.Run(ctx, "rm -f /root/long.*"); err != nil {
-		return 0, err
+		return s, err
 	}
-	_, err := l.m.Background(ctx, "date +%s%N >/root/long.begin; "+command+" >/root/long.log 2>&1; echo $? >/root/long.rc; date +%s%N >/root/long.end", "/dev/null")
+	const now = "{ date +%s%N; head -n 1 /proc/stat; }"
+	pid, err := l.m.Background(ctx, now+" >/root/long.begin; "+command+" >/root/long.log 2>&1; echo $? >/root/long.rc; "+now+" >/root/long.end", "/dev/null")
 	if err != nil {
-		return 0, err
+		return s, err
 	}
-	if err := l.await(ctx, "the end of a long command", limit, "test -s /root/long.end"); err != nil {
-		return 0, err
+	bounded, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	// One program waits in the machine: to ask again and again from outside would be measured as well.
+	if _, err := l.m.Run(bounded, "tail -s 0.5 -f --pid="+pid+" /dev/null"); err != nil {
+		return s, fmt.Errorf("cannot wait for the end of a long command: %w", err)
 	}
 	out, err := l.m.Run(ctx, "test $(cat /root/long.rc) = 0 || { tail -n 20 /root/long.log >&2; exit 1; }; cat /root/long.begin /root/long.end")
 	if err != nil {
-		return 0, err
+		return s, err
 	}
-	var begin, end int64
-	if _, err := fmt.Sscan(out, &begin, &end); err != nil {
-		return 0, fmt.Errorf("cannot read how long it took: %w", err)
-	}
-	return time.Duration(end - begin), nil
+	return parseSpending(out)
 }
 
-// offer brings a version of every package into the machine's repository.
-func (l *lab) offer(ctx context.Context, key *debs.Key, version int) error {
+// parseSpending reads a time in nanoseconds and the first line of /proc/stat, before and after. How long a processor did
+// nothing the kernel measures; what it did it only samples (proc_stat(5)).
+func parseSpending(text string) (s spending, err error) {
+	var at, idle, waited [2]int64
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if len(lines) != 4 {
+		return s, fmt.Errorf("cannot read how long it took: %q", text)
+	}
+	for i := range 2 {
+		var skip int64
+		_, err1 := fmt.Sscan(lines[2*i], &at[i])
+		_, err2 := fmt.Sscanf(lines[2*i+1], "cpu %d %d %d %d %d", &skip, &skip, &skip, &idle[i], &waited[i])
+		if err := errors.Join(err1, err2); err != nil {
+			return s, fmt.Errorf("cannot read how long it took: %w", err)
+		}
+	}
+	s.took = time.Duration(at[1] - at[0])
+	s.busy = s.took - time.Duration(idle[1]-idle[0]+waited[1]-waited[0])*10*time.Millisecond
+	return s, nil
+}
+
+// offer brings a version of so many packages into the machine's repository.
+func (l *lab) offer(ctx context.Context, key *debs.Key, version, packages int) error {
 	dir, err := os.MkdirTemp("", "sekisho-repository-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
 	var all []debs.Package
-	for i := range upgraded {
+	for i := range packages {
 		name := fmt.Sprintf("crowd%d", i+1)
 		all = append(all, debs.Package{Name: name, Version: fmt.Sprintf("%d.0", version), Files: map[string]string{
 			"/usr/bin/" + name:                  fmt.Sprintf("#!/bin/sh\n# %d\nexit 0\n", version),
@@ -156,7 +240,10 @@ func (l *lab) offer(ctx context.Context, key *debs.Key, version int) error {
 	if err := l.m.Put(ctx, tar, "/root/r.tar"); err != nil {
 		return err
 	}
-	_, err = l.m.Run(ctx, `rm -rf /srv/r; mkdir -p /srv/r && tar -C /srv/r --no-same-owner -xf /root/r.tar && chmod -R a+rX /srv/r && cp /srv/r/lab.gpg /etc/apt/trusted.gpg.d/lab.gpg
+	if err := l.m.SetClock(ctx, time.Now()); err != nil { // one that counts instructions is late, and apt takes no list of tomorrow
+		return err
+	}
+	_, err = l.m.Run(ctx, `rm -rf /srv/r; mkdir -p /srv/r && tar -C /srv/r --no-same-owner --touch -xf /root/r.tar && chmod -R a+rX /srv/r && cp /srv/r/lab.gpg /etc/apt/trusted.gpg.d/lab.gpg
 rm -rf /etc/apt/sources.list.d/*; echo 'deb file:/srv/r ./' >/etc/apt/sources.list; apt-get -qq update`)
 	return err
 }

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -16,8 +17,8 @@ const kernelLine = "root=/dev/vda rw console=ttyS0 loglevel=4 fsck.mode=skip net
 
 // flags of QEMU. A saved state fits only the very same ones, so everything that varies comes from o, paths and port.
 func (image *Image) flags(o Options, paths files, port int) []string {
-	flags := append(accelerator(),
-		"-M", "q35,vmport=off,smbus=off,hpet=off", "-smp", "2", "-m", strconv.Itoa(o.Memory),
+	flags := append(accelerator(o.Counted),
+		"-M", "q35,vmport=off,smbus=off,hpet=off", "-smp", processors(o.Counted), "-m", strconv.Itoa(o.Memory),
 		"-nodefaults", "-display", "none", "-no-reboot", "-no-user-config",
 		"-rtc", "base="+or(paths.clock, "utc")+",clock=host",
 		"-kernel", paths.kernel, "-initrd", paths.initrd, "-append", kernelLine,
@@ -41,9 +42,24 @@ func (image *Image) flags(o Options, paths files, port int) []string {
 	return append(flags, o.Extra...)
 }
 
-func accelerator() []string {
-	if kvmUsable() {
+// Counted is a machine whose clock is the number of instructions that it has executed, one a nanosecond; while it has nothing
+// to do the clock goes as everybody's does. So what its neighbours do changes no figure. QEMU counts on one thread, which
+// would run several processors by turns: it has one (https://www.qemu.org/docs/master/devel/tcg-icount.html).
+var counted = []string{"-accel", "tcg,thread=single,tb-size=256", "-cpu", "max,-svm", "-icount", "shift=0,sleep=on"}
+
+func accelerator(count bool) []string {
+	switch {
+	case count:
+		return slices.Clone(counted)
+	case kvmUsable():
 		return []string{"-accel", "kvm", "-cpu", "host"}
 	}
 	return []string{"-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max,-svm"}
+}
+
+func processors(count bool) string {
+	if count {
+		return "1"
+	}
+	return "2"
 }

@@ -1,7 +1,7 @@
 //go:build linux
 
 // Command guest is the part of the benchmarks that runs inside the lab's machine: a reader that races for every disk,
-// a click on the console, a bare authorisation. It answers with one JSON object and never judges.
+// a click on the console, a bare authorisation, the start of programs. It answers with one JSON object and never judges.
 package main
 
 import (
@@ -40,10 +40,12 @@ func dispatch(ctx context.Context, args []string) (any, error) {
 		return click(ctx, args[1], args[2], args[3])
 	case len(args) == 2 && args[0] == "authorise":
 		return authorise(ctx, args[1])
+	case len(args) == 1 && args[0] == "rest":
+		return rest(ctx)
 	case len(args) > 2 && args[0] == "execs":
 		return execs(args[1], args[2:])
 	}
-	return nil, errors.New("expected: race READY-FILE | click URL TOKEN FORM | authorise INTERFACE | execs TIMES PROGRAM…")
+	return nil, errors.New("expected: race READY-FILE | click URL TOKEN FORM | authorise INTERFACE | rest | execs TIMES PROGRAM…")
 }
 
 // took is an answer in nanoseconds.
