@@ -19,14 +19,21 @@ type asked struct {
 	work        time.Duration // of processors, by the agent
 }
 
-// countOn makes the guest's kernel count the questions by who has to wait for the answer.
+// countOn makes the guest's kernel count the questions by who has to wait for the answer. About a folder (FS_ISDIR) nobody is asked:
+// fanotify drops that by itself.
 // https://docs.kernel.org/trace/histogram.html
 const countOn = `set -e
 cd /sys/kernel/tracing
-echo 'p:sekisho/question fanotify_handle_event' >>kprobe_events
-echo 'hist:keys=common_pid.execname:size=16384' >events/sekisho/question/trigger`
+echo 'p:sekisho/question fanotify_handle_event mask=%si:u32' >>kprobe_events
+echo '` + countBy + `' >events/sekisho/question/trigger`
 
-const countOff = `cat /sys/kernel/tracing/events/sekisho/question/hist`
+const countBy = `hist:keys=common_pid.execname:size=16384 if !(mask & 0x40000000)`
+
+const countOff = `set -e
+cd /sys/kernel/tracing
+cat events/sekisho/question/hist
+echo '!` + countBy + `' >events/sekisho/question/trigger
+echo '-:sekisho/question' >>kprobe_events`
 
 // agentWork is user's and system's ticks of the agent (proc_pid_stat(5)).
 const agentWork = `cut -d' ' -f14,15 /proc/$(systemctl show -p MainPID --value sekisho-agent)/stat`

@@ -38,9 +38,9 @@ func added(turns []inWay, took []float64, who inWay) (all []float64) {
 	return all
 }
 
-// batchTurns is who stands in the way of each batch: both by turns, and the other way round in the second half, so that
+// pairTurns is who stands in the way of each turn: both by turns, and the other way round in the second half, so that
 // every pair of neighbours holds both and neither is always first.
-func batchTurns(pairs int) (all []inWay) {
+func pairTurns(pairs int) (all []inWay) {
 	for i := range pairs {
 		if i < pairs/2 {
 			all = append(all, nobody, ours)
@@ -51,7 +51,7 @@ func batchTurns(pairs int) (all []inWay) {
 	return all
 }
 
-// more is by how many percent each pair of batches took longer with us in the way.
+// more is by how many percent each pair of turns took longer with us in the way.
 func more(turns []inWay, took []float64) (all []float64) {
 	for i := 0; i+1 < len(turns); i += 2 {
 		free, gated := took[i], took[i+1]

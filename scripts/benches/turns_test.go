@@ -28,8 +28,8 @@ func TestAMachineThatGrowsSlowerAllTheTimeChangesNoFigure(t *testing.T) {
 	}
 }
 
-func TestEachPairOfBatchesHoldsBothAndNeitherIsAlwaysFirst(t *testing.T) {
-	turns := batchTurns(4)
+func TestEachPairHoldsBothAndNeitherIsAlwaysFirst(t *testing.T) {
+	turns := pairTurns(4)
 	if want := []inWay{nobody, ours, nobody, ours, ours, nobody, ours, nobody}; !slices.Equal(turns, want) {
 		t.Errorf("%v instead of %v", turns, want)
 	}

@@ -19,10 +19,10 @@ import (
 	"sekisho/scripts/debs"
 )
 
-// Packages are upgraded in batches, each by one apt-get, by turns with us in the way and with nobody.
+// All packages are upgraded by one apt-get, from one version to the next, by turns with us in the way and with nobody.
 const (
-	batch   = 50 // packages
-	batches = 6  // of each version; there are two
+	upgraded = 300 // packages
+	pairs    = 2   // of turns
 )
 
 // upgradeFigures: a system upgrade with the gate enforcing, and without anybody in the way: what is refused although it is
@@ -37,50 +37,51 @@ func upgradeFigures(ctx context.Context, b bench) error {
 	if err != nil {
 		return err
 	}
-	n := or(b.rounds, batches)
-	if err := l.offer(ctx, key, 1, n*batch); err != nil {
+	if err := l.offer(ctx, key, 1); err != nil {
 		return err
 	}
-	if _, err := l.apt(ctx, "install", 1, n*batch); err != nil {
+	if _, err := l.apt(ctx, "install"); err != nil {
 		return err
 	}
 	if err := l.gateOnly(ctx); err != nil {
 		return err
 	}
-	turns := batchTurns(n)
+	turns := pairTurns(or(b.rounds, pairs))
 	var spent []spending
 	var a asked
 	for i, who := range turns {
-		if i%n == 0 {
-			if err := l.upgradeStands(ctx, nobody); err != nil {
-				return err
-			}
-			if err := l.offer(ctx, key, 2+i/n, n*batch); err != nil {
-				return err
-			}
+		if err := l.upgradeStands(ctx, nobody); err != nil {
+			return err
+		}
+		if err := l.offer(ctx, key, 2+i); err != nil {
+			return err
 		}
 		if err := l.upgradeStands(ctx, who); err != nil {
 			return err
 		}
-		first := 1 + i%n*batch
-		var s spending
-		do := func() (err error) {
-			s, err = l.apt(ctx, "install --only-upgrade", first, first+batch-1)
-			return err
-		}
-		if who == ours && a == (asked{}) { // one batch tells how often the gate is asked
-			a, err = l.questions(ctx, do)
-		} else {
-			err = do()
-		}
+		s, err := l.upgradeOnce(ctx, who, &a)
 		if err != nil {
 			return err
 		}
 		spent = append(spent, s)
-		l.say("batch %d of %d, %s in the way: %v, %v of the emulator's processors, %v at work by the machine's clock", i+1, len(turns), who,
+		l.say("turn %d of %d, %s in the way: %v, %v of the emulator's processors, %v at work by the machine's clock", i+1, len(turns), who,
 			s.took.Round(100*time.Millisecond), s.emulator, s.busy)
 	}
 	return l.upgradeSpent(ctx, turns, spent, a)
+}
+
+// upgradeOnce upgrades all packages. The first time that we stand in the way it also tells what we were asked.
+func (l *lab) upgradeOnce(ctx context.Context, who inWay, a *asked) (s spending, err error) {
+	do := func() (err error) {
+		s, err = l.apt(ctx, "install --only-upgrade")
+		return err
+	}
+	if who != ours || *a != (asked{}) {
+		err = do()
+		return s, err
+	}
+	*a, err = l.questions(ctx, do)
+	return s, err
 }
 
 // upgradeSpent says what came of it.
@@ -97,11 +98,11 @@ func (l *lab) upgradeSpent(ctx context.Context, turns []inWay, spent []spending,
 		return err
 	}
 	l.say("installed at the end: %s", out)
-	l.figure("upgrade_packages", float64(len(turns)/2*batch), "packages")
+	l.figure("upgrade_packages", upgraded, "packages")
 	l.figure("upgrade_false_denials", float64(denials), "denials")
-	l.figure("upgrade_questions", float64(a.others)/batch, "a package")
-	l.figure("upgrade_own_questions", float64(a.own)/batch, "a package")
-	l.figure("upgrade_agent_work", a.work.Seconds()*1000/batch, "ms a package")
+	l.figure("upgrade_questions", float64(a.others)/upgraded, "a package")
+	l.figure("upgrade_own_questions", float64(a.own)/upgraded, "a package")
+	l.figure("upgrade_agent_work", a.work.Seconds()*1000/upgraded, "ms a package")
 	each := func(of func(spending) time.Duration) []float64 {
 		var all []float64
 		for _, s := range spent {
@@ -140,9 +141,9 @@ type spending struct {
 }
 
 // apt does something with some of the packages.
-func (l *lab) apt(ctx context.Context, action string, first, last int) (spending, error) {
+func (l *lab) apt(ctx context.Context, action string) (spending, error) {
 	before := l.worked()
-	s, err := l.long(ctx, fmt.Sprintf("DEBIAN_FRONTEND=noninteractive apt-get -qq -y %s $(seq -f 'crowd%%g' %d %d)", action, first, last), 20*time.Minute)
+	s, err := l.long(ctx, fmt.Sprintf("DEBIAN_FRONTEND=noninteractive apt-get -qq -y %s $(seq -f 'crowd%%g' %d)", action, upgraded), 20*time.Minute)
 	if err != nil {
 		return s, fmt.Errorf("apt-get %s: %w", action, err)
 	}
@@ -208,14 +209,14 @@ func parseSpending(text string) (s spending, err error) {
 }
 
 // offer brings a version of so many packages into the machine's repository.
-func (l *lab) offer(ctx context.Context, key *debs.Key, version, packages int) error {
+func (l *lab) offer(ctx context.Context, key *debs.Key, version int) error {
 	dir, err := os.MkdirTemp("", "sekisho-repository-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
 	var all []debs.Package
-	for i := range packages {
+	for i := range upgraded {
 		name := fmt.Sprintf("crowd%d", i+1)
 		all = append(all, debs.Package{Name: name, Version: fmt.Sprintf("%d.0", version), Files: map[string]string{
 			"/usr/bin/" + name:                  fmt.Sprintf("#!/bin/sh\n# %d\nexit 0\n", version),

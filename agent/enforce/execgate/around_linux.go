@@ -196,17 +196,18 @@ func names(b []byte, name string) bool {
 // findInterpreters notes which files the interpreters and dynamic loaders of this system are.
 func findInterpreters(root string) map[key]string {
 	found := map[key]string{}
+	seen := map[key]bool{}
 	for _, dir := range []string{"/usr/bin", "/usr/local/bin", "/bin"} {
-		entries, err := os.ReadDir(filepath.Join(root, dir))
-		if err != nil {
+		dir = filepath.Join(root, dir)
+		at, err := statPath(dir)
+		here := key{at.dev, at.inode}
+		if err != nil || seen[here] { // /bin leads to /usr/bin today
 			continue
 		}
-		for _, e := range entries {
-			if _, ok := interpreterOf(e.Name()); !ok {
-				continue
-			}
-			if f, err := statPath(filepath.Join(root, dir, e.Name())); err == nil && f.regular() {
-				found[key{f.dev, f.inode}] = e.Name()
+		seen[here] = true
+		for _, name := range interpretersIn(dir) {
+			if f, err := statPath(filepath.Join(dir, name)); err == nil && f.regular() {
+				found[key{f.dev, f.inode}] = name
 			}
 		}
 	}
@@ -219,6 +220,17 @@ func findInterpreters(root string) map[key]string {
 		}
 	}
 	return found
+}
+
+// interpretersIn are sorted: of two names of one file it is always the same that counts.
+func interpretersIn(dir string) []string {
+	names, err := namesIn(dir)
+	if err != nil {
+		return nil
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { _, is := interpreterOf(name); return !is })
+	slices.Sort(names)
+	return names
 }
 
 // hashes remembers what files were read, as long as nothing about them changes.

@@ -16,7 +16,7 @@ import (
 // needed marks as essential what an essential package cannot do without: the C library, the init system and what they
 // depend on. dpkg itself calls only a part of that essential. Of alternatives each one that is there counts.
 func needed(root string, programs []policy.Program) ([]policy.Program, error) {
-	f, err := os.Open(filepath.Join(root, "/var/lib/dpkg/status"))
+	f, err := os.Open(filepath.Join(root, dpkgStatus))
 	if errors.Is(err, fs.ErrNotExist) {
 		return programs, nil
 	}

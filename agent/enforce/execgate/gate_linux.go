@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,8 @@ type Gate struct {
 	born   uint64
 	kern   *kernel // guarded by age
 	hushes int     // vetted dpkgs at work, guarded by age
+
+	status identity // of dpkg's status as it was read last; who renews owns it
 
 	passing atomic.Bool // the kernel was told to trust files until the last of them ends
 }
@@ -156,6 +159,9 @@ func (g *Gate) attend(ctx context.Context, k *kernel, failed <-chan error) error
 			later.Reset(putOff)
 			return
 		}
+		if now, err := statPath(filepath.Join(g.Root, dpkgStatus)); err == nil && now.identity == g.status {
+			return // who had installed said so, and it was read then
+		}
 		g.renew(ctx, k)
 		read = time.Now()
 	}
@@ -209,6 +215,7 @@ func (g *Gate) Refresh(ctx context.Context) error {
 
 // renew reads what is installed, until ctx ends. When it cannot be read, what was known stays.
 func (g *Gate) renew(ctx context.Context, k *kernel) error {
+	status, unknown := statPath(filepath.Join(g.Root, dpkgStatus)) // as it is before it is read
 	programs, err := g.Packages()
 	if err == nil {
 		programs, err = needed(g.Root, programs)
@@ -229,6 +236,10 @@ func (g *Gate) renew(ctx context.Context, k *kernel) error {
 		g.Log.Error().Err(err).Msg("cannot read which packages are installed")
 	}
 	g.trouble.set(g, "packages", err)
+	g.status = identity{}
+	if err == nil && unknown == nil {
+		g.status = status.identity
+	}
 	names := findInterpreters(g.Root)
 	same = same && maps.Equal(names, g.interpreterNames())
 	g.programs.Store(&names)

@@ -141,5 +141,8 @@ func (x *index) scriptOf(path string) (int, bool) {
 
 const dpkgInfo = "/var/lib/dpkg/info/"
 
+// dpkgStatus is put in place anew with every change (dpkg-query(1)).
+const dpkgStatus = "/var/lib/dpkg/status"
+
 // noIndex is what is known before anything was read.
 var noIndex = &index{}
