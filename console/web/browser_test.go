@@ -278,14 +278,14 @@ func (w *window) keep(name string) {
 
 var fileName = strings.NewReplacer("/", "_", "?", "-", "=", "-", "&", "-")
 
-// covered finds a state that is written over what stands beside it.
+// covered finds a state that is written over what stands beside it; what goes on over several lines is looked at line by line.
 const covered = `[...document.querySelectorAll(".s-status")].filter(e => {
 	const next = e.nextElementSibling;
 	if (!next || !e.checkVisibility() || !next.checkVisibility()) return false;
 	const word = document.createRange();
 	word.selectNodeContents(e);
-	const a = word.getBoundingClientRect(), b = next.getBoundingClientRect();
-	return a.left < b.right - 2 && b.left < a.right - 2 && a.top < b.bottom - 2 && b.top < a.bottom - 2;
+	const meet = (a, b) => a.left < b.right - 2 && b.left < a.right - 2 && a.top < b.bottom - 2 && b.top < a.bottom - 2;
+	return [...word.getClientRects()].some(a => [...next.getClientRects()].some(b => meet(a, b)));
 }).map(e => e.parentElement.textContent.trim().slice(0, 80))`
 
 func (w *window) apart(page string) {
