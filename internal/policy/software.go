@@ -161,7 +161,8 @@ func fits(patterns []string, word string) bool {
 	if len(patterns) == 0 {
 		return true
 	}
-	return word != "" && slices.ContainsFunc(patterns, func(p string) bool { return like(strings.ToLower(p), strings.ToLower(word)) })
+	word = strings.ToLower(word)
+	return word != "" && slices.ContainsFunc(patterns, func(p string) bool { return like(strings.ToLower(p), word) })
 }
 
 // like compares with * for any characters, in time that is bounded by the product of both lengths.
