@@ -26,7 +26,7 @@ func (g *Gate) watchMounts(k *kernel) error {
 	}
 	types, watched := map[uint64]string{}, 0
 	var refused error
-	for _, m := range parseMounts(string(text)) {
+	for _, m := range k.newFirst(parseMounts(string(text))) {
 		types[m.dev] = m.fsType
 		if !g.watches(m) {
 			continue
@@ -63,6 +63,25 @@ func (g *Gate) watchMounts(k *kernel) error {
 	}
 	g.trouble.set(g, "mount", refused)
 	return nil
+}
+
+// newFirst puts what was not mounted at the last look before what was: a program on a stick starts while all others are marked again.
+func (k *kernel) newFirst(all []mount) []mount {
+	is := make(map[mount]bool, len(all))
+	for _, m := range all {
+		is[m] = true
+	}
+	slices.SortStableFunc(all, func(a, b mount) int {
+		switch old, older := k.mounted[a], k.mounted[b]; {
+		case old == older:
+			return 0
+		case older:
+			return -1
+		}
+		return 1
+	})
+	k.mounted = is
+	return all
 }
 
 func (g *Gate) watches(m mount) bool {

@@ -173,6 +173,18 @@ func TestAMediumInAnothersPlaceIsWatchedWhateverElseIsDone(t *testing.T) {
 	s.wait("nothing is wrong", func() bool { return says() == "" })
 }
 
+func TestWhatIsMountedNewlyIsWatchedBeforeAllElse(t *testing.T) {
+	old, stick := []mount{{dev: 1, point: "/"}, {dev: 2, point: "/home"}}, mount{dev: 3, point: "/media/stick"}
+	k := &kernel{}
+	k.newFirst(slices.Clone(old))
+	if got := k.newFirst([]mount{old[0], old[1], stick}); !slices.Equal(got, []mount{stick, old[0], old[1]}) {
+		t.Errorf("%v", got)
+	}
+	if got := k.newFirst([]mount{old[0], old[1], stick}); got[2] != stick {
+		t.Errorf("it is new for ever: %v", got)
+	}
+}
+
 func TestAnAnswerThatDoesNotComeInTimeIsThePolicys(t *testing.T) {
 	for _, stall := range []policy.Action{policy.ActionAllow, policy.ActionBlock} {
 		t.Run(string(stall), func(t *testing.T) {

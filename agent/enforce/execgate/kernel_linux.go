@@ -17,6 +17,7 @@ type kernel struct {
 	turn    sync.Mutex
 	evict   uint            // FAN_MARK_EVICTABLE where the kernel knows it
 	marked  map[uint64]bool // of what somebody else serves, by device; watchMounts owns it
+	mounted map[mount]bool  // at the last look; watchMounts owns it
 	onClose sync.Once
 }
 
