@@ -17,9 +17,6 @@ var dpkgsOwn = []string{"/var/lib/dpkg", "/var/lib/dpkg/updates", "/var/lib/dpkg
 // unpacking is the folder that dpkg makes anew for the scripts of each package that it is about to install.
 const unpacking = "/var/lib/dpkg/tmp.ci"
 
-// scripts is where the scripts of the installed packages lie.
-const scripts = "/var/lib/dpkg/info"
-
 // hush keeps the kernel from asking who opens files in dpkg's own folders until that vetted dpkg has ended. Who runs one is
 // asked as ever.
 func (g *Gate) hush(p process, begun uint64) {
@@ -78,7 +75,7 @@ func (g *Gate) hushed(by int) {
 	case g.hushes == 0 && g.passing.Swap(false):
 		g.distrust(g.kern)
 	case g.hushes == 0:
-		for _, dir := range append([]string{scripts}, dpkgsOwn...) {
+		for _, dir := range append([]string{dpkgInfo}, dpkgsOwn...) {
 			g.kern.heed(filepath.Join(g.Root, dir))
 		}
 	}
@@ -94,7 +91,7 @@ func (g *Gate) hushScripts() {
 	g.age.Lock()
 	defer g.age.Unlock()
 	if g.kern != nil && g.hushes > 0 && g.born == age {
-		g.ignore(g.kern, scripts)
+		g.ignore(g.kern, dpkgInfo)
 	}
 }
 
@@ -121,7 +118,7 @@ func (g *Gate) dpkgOpens(q question, f facts) bool {
 	}
 	name := pathOf(q.fd)
 	if !strings.HasSuffix(name, unpacked) {
-		return path.Dir(name) != filepath.Join(g.Root, scripts) // each dpkg reads every list there: trust spares the next one that
+		return path.Dir(name) != filepath.Join(g.Root, dpkgInfo) // each dpkg reads every list there: trust spares the next one that
 	}
 	if !doubted {
 		g.trustWhileHushed(age, q.fd)
