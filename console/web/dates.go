@@ -146,9 +146,15 @@ func (c calendar) parse(s string) (time.Time, error) {
 	return t, nil
 }
 
+// parseDay reads a day alone. A year that has three digits in its era (R100 would be 2118) is a slip of the hand: no page could
+// write it so that it is read again.
 func parseDay(s string) (y, m, d int, err error) {
 	if p := westernForm.FindStringSubmatch(s); p != nil {
-		return number(p[1]), number(p[2]), number(p[3]), nil
+		y, m, d = number(p[1]), number(p[2]), number(p[3])
+		if _, year, _ := eraOf(date(y, m, d)); year > 99 {
+			return 0, 0, 0, errDate
+		}
+		return y, m, d, nil
 	}
 	p := eraForm.FindStringSubmatch(strings.ToUpper(s))
 	if p == nil {

@@ -51,7 +51,7 @@ func TestWhatPeopleTypeIsReadAsADate(t *testing.T) {
 	if got, err := cal.parse("T15.12.24 9:00"); err != nil || got.Year() != 1926 {
 		t.Errorf("大正: %v %v", got, err)
 	}
-	for _, text := range []string{"", "あした", "R8.11.24", "17:15", "R8.11.31 10:00", "R8.2.30 10:00", "2026-11-24 24:00", "2026-11-24 10:60", "H31.5.1 10:00", "S65.1.1 10:00", "X8.1.1 10:00", "R0.1.1 10:00", "2026-13-01 10:00"} {
+	for _, text := range []string{"", "あした", "R8.11.24", "17:15", "R8.11.31 10:00", "R8.2.30 10:00", "2026-11-24 24:00", "2026-11-24 10:60", "H31.5.1 10:00", "S65.1.1 10:00", "X8.1.1 10:00", "R0.1.1 10:00", "2026-13-01 10:00", "7026-11-24 17:15", "2118-01-01 00:00"} {
 		if got, err := cal.parse(text); err == nil {
 			t.Errorf("%q is taken as %v", text, got)
 		}
@@ -59,7 +59,7 @@ func TestWhatPeopleTypeIsReadAsADate(t *testing.T) {
 }
 
 func FuzzParseDate(f *testing.F) {
-	for _, seed := range []string{"R8.11.24 17:15", "令和元年5月1日 0時0分", "2026-11-24T17:15", "T1.1.1 1:1", "R8.11.24 17:15"} {
+	for _, seed := range []string{"R8.11.24 17:15", "令和元年5月1日 0時0分", "2026-11-24T17:15", "7026-11-24T17:15", "2117-12-31 23:59", "T1.1.1 1:1", "R8.11.24 17:15"} {
 		f.Add(seed)
 	}
 	cal := calendar{"ja", tokyo}
