@@ -80,7 +80,7 @@ func (p *pages) factWord(key string, v any) string {
 	if key == "mode" || key == "state" || key == "role" || key == "ring" {
 		return p.words.word(key, text)
 	}
-	return text
+	return p.said(text)
 }
 
 // names gives people's words for ids in records.
