@@ -64,6 +64,14 @@ func TestEveryNumberInEnglishHasItsSingular(t *testing.T) {
 	}
 }
 
+func TestTheOperationLogNamesEachFactAndState(t *testing.T) {
+	s := newSite(t, nil)
+	s.full()
+	b := s.as("1020")
+	b.get("/records").wants(t, "変更前の状況 未対応", "状況 対応中")
+	b.get("/records?lang=en").wants(t, "state before Open", "Update offered")
+}
+
 // A form's refusals stand alone, beside the field.
 func TestARefusalBeginsWithACapital(t *testing.T) {
 	refusal := regexp.MustCompile(`^health\.refs\.refused\..|\.bad_|_missing$|\.no_check$|\.too_long$|\.no_terminal$|\.same_id$`)

@@ -77,8 +77,8 @@ func (p *pages) factWord(key string, v any) string {
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return p.cal.moment(t)
 	}
-	if key == "mode" || key == "state" || key == "role" || key == "ring" {
-		return p.words.word(key, text)
+	if key == "mode" || key == "state" || key == "before" || key == "role" || key == "ring" {
+		return p.words.word(strings.Replace(key, "before", "state", 1), text)
 	}
 	return p.said(text)
 }
