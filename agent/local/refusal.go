@@ -42,7 +42,7 @@ var refusalJapanese = refusalWords{
 	sources: map[string]string{
 		policy.SourceRepository: "署名を確認した配布元", policy.SourceLocal: "持ち込まれたファイル(署名を確認した配布元のものではありません)",
 	},
-	unknown: "不明",
+	unknown: "確認できません",
 }
 
 var refusalEnglish = refusalWords{

@@ -20,8 +20,16 @@ func (r *refusals) refuse(field, text string) {
 	if r.Problems == nil {
 		r.Problems = map[string]string{}
 	}
-	r.Problems[field] = text
+	r.Problems[field] = sentence(text)
 	r.Order = append(r.Order, field)
+}
+
+// sentence is a text as it stands alone: a policy says what is wrong with it in small letters.
+func sentence(text string) string {
+	if text == "" || text[0] < 'a' || text[0] > 'z' {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 // judgeReason says what is wrong with the reason that goes with a change, but for one that is missing: that is asked for last.

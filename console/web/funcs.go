@@ -57,6 +57,7 @@ func (p *pages) funcs() template.FuncMap {
 		"review":   func(now time.Time) string { return reviewIn(now, p.cal.zone) },
 		"str":      func(v any) string { return fmt.Sprint(v) },
 		"reviewed": p.reviewed,
+		"said":     p.said,
 		"place":    p.place,
 		"wrongIn":  wrongIn,
 

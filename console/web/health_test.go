@@ -92,7 +92,7 @@ func TestWhoIsNotUpToDateIsCountedAgainstTheLedger(t *testing.T) {
 	f := s.fill()
 	b := s.as("1007")
 	b.get("/health").wants(t, "台帳の2台のうち1台が報告", "適合 0/2台", "パターンファイルが最新でない端末", "KT-0123", "KT-0131", "未報告", "基準が古くなっています")
-	b.get("/health?lang=en").wants(t, "1 of the 2 terminals in the ledger report", "not reported")
+	b.get("/health?lang=en").wants(t, "Reporting: 1 of 2 in the ledger", "not reported")
 	b.get("/terminals/"+f.counter+"/health?lang=ja").wants(t, "配布元より遅れています", "2026-11-12T03:00:00Z", "3開庁日", "/var/lib/clamav/daily.cld", "ClamAV 1.0.7", "基準の日付", "配布元につながるネットワークで",
 		"免除 W-0001", "施錠した室内で使う", "情報課長", "cannot read /proc: permission denied")
 }

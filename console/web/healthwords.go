@@ -75,8 +75,8 @@ func (p *pages) reading(raw string) string {
 func (p *pages) wanted(raw string) string {
 	count, unit, ok := strings.Cut(raw, " ")
 	if _, err := strconv.Atoi(count); ok && err == nil {
-		if text, known := p.words["health.unit."+unit]; known {
-			return p.words.say("health.span", count, text)
+		if _, known := p.words["health.span."+unit]; known {
+			return p.words.say("health.span."+unit, count)
 		}
 	}
 	return p.reading(raw)

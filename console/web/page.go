@@ -72,6 +72,7 @@ func searched(q string) shellOption   { return func(s *shell, _ *pages) { s.Quer
 
 // pages are the templates of one language.
 type pages struct {
+	own   []ownText // what the console wrote into what is kept, in every language
 	words words
 	cal   calendar
 	set   map[string]*template.Template
@@ -87,6 +88,13 @@ func parsePages(zone *time.Location) (map[string]*pages, error) {
 			return nil, err
 		}
 		p := &pages{words: w, cal: calendar{lang, zone}, set: map[string]*template.Template{}}
+		for _, other := range languages {
+			kept, err := loadWords(other)
+			if err != nil {
+				return nil, err
+			}
+			p.own = append(p.own, ownTexts(kept)...)
+		}
 		if err := p.parse(); err != nil {
 			return nil, err
 		}

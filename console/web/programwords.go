@@ -256,7 +256,7 @@ func (p *pages) programSentence(r policy.ProgramRule) string {
 	if r.Alarm {
 		s += comma + p.words.say("diff.alarm")
 	}
-	for _, one := range []struct{ key, value string }{{"rule.reason_is", r.Reason}, {"rule.owner_is", r.Owner}, {"rule.review_is", p.reviewed(r.Review)}} {
+	for _, one := range []struct{ key, value string }{{"rule.reason_is", p.said(r.Reason)}, {"rule.owner_is", r.Owner}, {"rule.review_is", p.reviewed(r.Review)}} {
 		if one.value != "" {
 			s += comma + p.words.say(one.key, one.value)
 		}

@@ -77,10 +77,10 @@ func (p *pages) factWord(key string, v any) string {
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return p.cal.moment(t)
 	}
-	if key == "mode" || key == "state" || key == "role" || key == "ring" {
-		return p.words.word(key, text)
+	if key == "mode" || key == "state" || key == "before" || key == "role" || key == "ring" {
+		return p.words.word(strings.Replace(key, "before", "state", 1), text)
 	}
-	return text
+	return p.said(text)
 }
 
 // names gives people's words for ids in records.

@@ -31,7 +31,7 @@ func TestWhoHasAdaptersDisabledSeesWhichTerminalsThatWouldReach(t *testing.T) {
 	v.Set("mode.network.tether", "enforce")
 	b.post(page, v).wants(t, "いま別のネットワークにつながっている1台で、そのアダプターを無効化します", "KT-0123", "別のネットワークのアダプターを、つながっている間は無効化")
 	b.get("/?lang=en")
-	b.post(page, v).wants(t, "Publishing disables the adapter on the 1 terminals", "while it lasts")
+	b.post(page, v).wants(t, "Publishing disables the adapter on 1 terminal that is connected", "while it lasts")
 	v.Set("separate.network.tether", "destroy")
 	if a := b.post(page, v); a.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(a.text, `href="#separate.network.tether"`) {
 		t.Errorf("status %d", a.StatusCode)

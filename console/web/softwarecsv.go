@@ -288,13 +288,13 @@ func (b *importPage) judge(p *pages, g groupView, next *policy.Software, from in
 		number, field, _ := strings.Cut(after, "]")
 		n, err := strconv.Atoi(number)
 		if !ok || err != nil || n < from || n-from >= len(b.Lines) {
-			b.Problem = one.Text.In(p.cal.lang)
+			b.Problem = sentence(one.Text.In(p.cal.lang))
 			continue
 		}
 		l := &b.Lines[n-from]
 		if field != ".action" { // it is said as the list's word
 			name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(field, "."), "match."), "[")
-			l.Problems = append(l.Problems, strings.TrimPrefix(p.words.word("import.col", name)+": "+one.Text.In(p.cal.lang), ": "))
+			l.Problems = append(l.Problems, strings.TrimPrefix(p.words.word("import.col", name)+": "+sentence(one.Text.In(p.cal.lang)), ": "))
 		}
 	}
 	for _, l := range b.Lines {
