@@ -288,9 +288,20 @@ const covered = `[...document.querySelectorAll(".s-status")].filter(e => {
 	return [...word.getClientRects()].some(a => [...next.getClientRects()].some(b => meet(a, b)));
 }).map(e => e.parentElement.textContent.trim().slice(0, 80))`
 
-func (w *window) apart(page string) {
+// glance asks in one turn what contrast, fits and covered ask: there are thousands of looks.
+func (w *window) glance(page, first string, width int) {
 	w.t.Helper()
-	for _, one := range ask[[]string](w, covered) {
+	seen := ask[struct {
+		Pale, Covered []string
+		Width         int
+	}](w, first+`; ({Pale: `+pale+`, Covered: `+covered+`, Width: document.documentElement.scrollWidth})`)
+	for _, one := range seen.Pale {
+		w.t.Errorf("%s: letters stand out too little: %s", page, one)
+	}
+	if seen.Width > width {
+		w.t.Errorf("%s is %d wide on a screen of %d", page, seen.Width, width)
+	}
+	for _, one := range seen.Covered {
 		w.t.Errorf("%s: words stand over one another: %s", page, one)
 	}
 }
@@ -318,13 +329,12 @@ func (w *window) judge(address, lang string, thorough ...int) {
 		if i > 0 && sight.width != sights[i-1].width {
 			w.do(chromedp.EmulateViewport(sight.width, 900))
 		}
-		w.do(discard(`document.documentElement.setAttribute("data-bs-theme", "` + sight.theme + `")`))
+		theme := `document.documentElement.setAttribute("data-bs-theme", "` + sight.theme + `")`
 		if slices.Contains(thorough, i) {
+			w.do(discard(theme))
 			w.axe(page)
 		}
-		w.contrast(page)
-		w.fits(page, int(sight.width))
-		w.apart(page)
+		w.glance(page, theme, int(sight.width))
 		w.keep(fmt.Sprintf("%s-%s-%s-%d", fileName.Replace(address), lang, sight.theme, sight.width))
 		w.silent(page)
 	}
