@@ -79,7 +79,7 @@ func TestTheStatusTellsOfSoftware(t *testing.T) {
 	}{
 		{nil, "ja", "ソフトウェア    まだ調べていません"},
 		{&local.Software{Mode: "warn", Programs: 812, Violations: 3}, "ja", "警告(812件、うち許可されていないもの 3件)"},
-		{&local.Software{Programs: 812}, "en", "not controlled (812 programs, 0 without a permission)"},
+		{&local.Software{Programs: 812}, "en", "not controlled (programs: 812, without a permission: 0)"},
 	} {
 		var out bytes.Buffer
 		showStatus(&out, wordsOf(c.lang), local.Answer{Status: &wire.Status{}, Software: c.software})

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode"
@@ -60,9 +61,7 @@ func (n Notice) grounds(w words) (lines []string) {
 	if title := n.Clause.Title.In(n.Language); title != "" {
 		lines = append(lines, w.basis+title+w.quote(n.Clause.Quote))
 	}
-	if who := strings.TrimSpace(n.Contact.Name + " " + n.Contact.Phone); who != "" {
-		lines = append(lines, w.contact+who)
-	}
+	lines = append(lines, w.contact+cmp.Or(strings.TrimSpace(n.Contact.Name+" "+n.Contact.Phone), w.helpdesk))
 	if n.Request != "" {
 		lines = append(lines, w.request+n.Request+w.requestHint)
 	}
@@ -76,6 +75,7 @@ type words struct {
 	kinds                                map[policy.Kind]string
 	composite, other                     string
 	basis, contact, request, requestHint string
+	helpdesk                             string // whom to call where the policy names nobody
 	open, close                          string // quotation marks
 	warning, violation                   string // titles about a check that fails
 	adapters                             map[policy.Outcome]form
@@ -161,7 +161,7 @@ var japanese = words{
 			{"", policy.OutcomeDetected}:                   "許可されていないソフトウェアがインストールされました：%\n停止していませんが、記録しました。使わずに、下記へ連絡してください。",
 		},
 	},
-	basis: "根拠: ", contact: "連絡先: ", request: "要求番号: ", requestHint: "(連絡の際にお伝えください)",
+	basis: "根拠: ", contact: "連絡先: ", helpdesk: "ヘルプデスク", request: "要求番号: ", requestHint: "(連絡の際にお伝えください)",
 	open: "「", close: "」",
 	warning: "端末診断で不適合: %", violation: "端末診断で不適合(期限切れ): %",
 	adapters: map[policy.Outcome]form{
@@ -209,7 +209,7 @@ var english = words{
 			{"", policy.OutcomeDetected}:                   "It was installed without being permitted: %\nIt was not stopped, but recorded. Please do not use it, and call the contact below.",
 		},
 	},
-	basis: "Basis: ", contact: "Contact: ", request: "Request number: ", requestHint: " (please tell it when you call)",
+	basis: "Basis: ", contact: "Contact: ", helpdesk: "your helpdesk", request: "Request number: ", requestHint: " (please tell it when you call)",
 	open: " “", close: "”",
 	warning: "This terminal is not compliant: %", violation: "This terminal is not compliant, and overdue: %",
 	adapters: map[policy.Outcome]form{

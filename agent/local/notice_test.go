@@ -80,9 +80,9 @@ func TestBothLanguagesHaveWordsForTheSameThings(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotKnownIsLeftOutAndNotInvented(t *testing.T) {
+func TestWhatIsNotKnownIsLeftOutAndWhoIsNotNamedIsTheHelpdesk(t *testing.T) {
 	title, body := Notice{Outcome: policy.OutcomeBlocked}.Words()
-	if title != "判別できない装置の接続を止めました" || strings.Contains(body, "\n") {
+	if advice, whom, _ := strings.Cut(body, "\n"); title != "判別できない装置の接続を止めました" || advice == "" || whom != "連絡先: ヘルプデスク" {
 		t.Errorf("%s\n%s", title, body)
 	}
 }
