@@ -98,12 +98,7 @@ func bare(t *testing.T) *scene {
 	image, err := vm.Build(t.Context(), t.Logf)
 	must(t, err)
 	s := &scene{T: t}
-	s.machine, err = image.Start(t.Context(), vm.Options{})
-	must(t, err)
-	t.Cleanup(func() {
-		s.lastWords()
-		s.machine.Close()
-	})
+	s.on(image, vm.Options{})
 	return s
 }
 
