@@ -50,21 +50,6 @@ func TestWhatWasPluggedInBeforeTheAgentStartedIsJudgedToo(t *testing.T) {
 	}
 }
 
-func TestAStickThatIsInDuringTheBootIsBlocked(t *testing.T) {
-	s := office(t, vm.Options{})
-	s.arrive()
-	s.enforce()
-	s.renewed()
-	must(t, s.machine.Reboot(t.Context(), vm.Device{ID: "stick", Kind: vm.UAS, Serial: "BOOT-1"}))
-	s.blocked("BOOT-1")
-	if disks := s.disks(); disks != "" {
-		t.Errorf("disks are there: %s", disks)
-	}
-	if out := s.run("journalctl -b -k -o cat | grep -c 'Attached SCSI disk' || true"); out != "0" {
-		t.Errorf("the kernel attached %s disks while it booted", out)
-	}
-}
-
 // renewed waits until the gate is in the initial RAM disk. It looks seldom: making one keeps an emulated processor busy.
 func (s *scene) renewed() {
 	s.Helper()
