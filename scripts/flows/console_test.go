@@ -43,17 +43,26 @@ type console struct {
 
 func newConsole(t *testing.T, binary string) *console {
 	c := &console{t: t, binary: binary, state: t.TempDir(), people: freePort(t), terminals: freePort(t), secret: rand.Text()}
-	config := fmt.Sprintf("people: \"127.0.0.1:%d\"\nterminals: \"127.0.0.1:%d\"\nnames: [\"10.0.2.2\", \"127.0.0.1\", \"localhost\"]\n", c.people, c.terminals)
-	must(t, os.WriteFile(filepath.Join(c.state, "console.yaml"), []byte(config), 0o600))
-	c.start()
-	t.Cleanup(func() { c.stop(syscall.SIGTERM) })
-	c.client = c.newClient()
-	var err error
-	c.db, err = store.Open(t.Context(), filepath.Join(c.state, "console.db"), time.UTC)
-	must(t, err)
-	t.Cleanup(func() { c.db.Close() })
+	c.configure()
+	c.open()
 	c.firstAccount()
 	return c
+}
+
+func (c *console) configure() {
+	config := fmt.Sprintf("people: \"127.0.0.1:%d\"\nterminals: \"127.0.0.1:%d\"\nnames: [\"10.0.2.2\", \"127.0.0.1\", \"localhost\"]\n", c.people, c.terminals)
+	must(c.t, os.WriteFile(filepath.Join(c.state, "console.yaml"), []byte(config), 0o600))
+}
+
+// open starts it and looks into its database.
+func (c *console) open() {
+	c.start()
+	c.t.Cleanup(func() { c.stop(syscall.SIGTERM) })
+	c.client = c.newClient()
+	var err error
+	c.db, err = store.Open(c.t.Context(), filepath.Join(c.state, "console.db"), time.UTC)
+	must(c.t, err)
+	c.t.Cleanup(func() { c.db.Close() })
 }
 
 func (c *console) start() {

@@ -15,7 +15,7 @@ import (
 
 // design.md, section 3.
 func TestOneUSBInsertionFromTheKernelToTheAdministratorsPage(t *testing.T) {
-	s := enforced(t, vm.Options{})
+	s := enforced(t)
 	s.withInput()
 	var row store.Event
 	s.unreadable("a UAS stick", func() {
@@ -43,7 +43,7 @@ func TestOneUSBInsertionFromTheKernelToTheAdministratorsPage(t *testing.T) {
 
 // design.md, section 4.
 func TestACarryOutPermissionFromTheClickToAWorkingStick(t *testing.T) {
-	s := enforced(t, vm.Options{})
+	s := enforced(t)
 	s.plug(vm.Device{ID: "stick", Kind: vm.UAS, Serial: "UAS-4C53"})
 	row := s.blocked("UAS-4C53")
 
@@ -63,7 +63,7 @@ func TestACarryOutPermissionFromTheClickToAWorkingStick(t *testing.T) {
 }
 
 func TestAPermissionEndsOnTimeWithTheCablePulled(t *testing.T) {
-	s := enforced(t, vm.Options{})
+	s := enforced(t)
 	s.plug(vm.Device{ID: "stick", Kind: vm.BOT, Serial: "BOT-0815"})
 	row := s.blocked("BOT-0815")
 	until := time.Now().Truncate(time.Second).Add(25 * time.Second)

@@ -71,7 +71,7 @@ var neverKnown = []string{"settings.boot_password", "antivirus.scan_full"}
 
 // The real agent, the real console, a real browser, and real things that are broken and mended.
 func TestEachCheckFailsAndPassesWithTheRealThingAndThePageFollows(t *testing.T) {
-	s := newScene(t, vm.Options{})
+	s := newScene(t)
 	s.wellKept()
 	admin := s.signIn("1007", store.RoleAdmin)
 	s.check()

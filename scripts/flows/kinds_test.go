@@ -11,7 +11,7 @@ import (
 )
 
 func TestEveryWayInIsBlockedWhileKeyboardMouseAndCardReaderWork(t *testing.T) {
-	s := enforced(t, vm.Options{})
+	s := enforced(t)
 	s.withInput()
 	s.plug(vm.Device{ID: "hub", Kind: vm.Hub, Port: "8"})
 	for _, way := range []struct {
@@ -86,7 +86,10 @@ func (s *scene) in(t *testing.T) *scene {
 }
 
 func TestAnSDCardInTheBuiltInReaderIsBlocked(t *testing.T) {
-	s := enforced(t, vm.Options{Cold: true, SDSlot: true})
+	s := office(t, vm.Options{Cold: true, SDSlot: true})
+	s.undisturbed()
+	s.arrive()
+	s.enforce()
 	s.unreadable("an SD card", func() {
 		s.plug(vm.Device{ID: "card", Kind: vm.SDCard})
 		s.row("a card is blocked", func(e store.Event) bool {
@@ -97,7 +100,7 @@ func TestAnSDCardInTheBuiltInReaderIsBlocked(t *testing.T) {
 }
 
 func TestAStickThatIsAlsoAKeyboardIsStoppedWholeWithAnAlarm(t *testing.T) {
-	s := enforced(t, vm.Options{})
+	s := enforced(t)
 	s.unreadable("a composite device", func() {
 		must(t, s.machine.AddGadget(t.Context(), vm.Gadget{ID: "evil", VID: "0781", PID: "5583", Serial: "EVIL-1", Product: "Ultra Fit", Functions: []string{"mass_storage", "hid"}}))
 		row := s.blocked("EVIL-1")
@@ -121,7 +124,7 @@ func containsOne(counts string) bool {
 }
 
 func TestAuditModeBlocksNothingAndRecordsWhatWouldHaveBeen(t *testing.T) {
-	s := newScene(t, vm.Options{})
+	s := newScene(t)
 	s.plug(vm.Device{ID: "stick", Kind: vm.UAS, Serial: "AUDIT-1"})
 	s.readable("the stick works in audit mode")
 	s.outcome("AUDIT-1", policy.OutcomeAudit)

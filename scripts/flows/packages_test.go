@@ -12,7 +12,6 @@ import (
 	"sekisho/console/store"
 	"sekisho/internal/policy"
 	"sekisho/scripts/debs"
-	"sekisho/scripts/vm"
 )
 
 // program makes a package whose program says that it was reached.
@@ -62,7 +61,7 @@ func (s *scene) fails(command string) string {
 }
 
 func TestAPackageThatNobodyPermittedIsNotUnpacked(t *testing.T) {
-	s := newScene(t, vm.Options{})
+	s := newScene(t)
 	s.repositories([]debs.Package{packageOf("good", "1.0"), packageOf("games", "1.0")}, []debs.Package{packageOf("odd", "1.0")},
 		[]debs.Package{packageOf("loose", "1.0"), packageOf("good", "9.9"), packageOf("wanted", "1.0")})
 	s.control(func(p *policy.Software) {

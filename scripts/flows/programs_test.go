@@ -11,7 +11,6 @@ import (
 
 	"sekisho/console/store"
 	"sekisho/internal/policy"
-	"sekisho/scripts/vm"
 )
 
 // control gives every terminal this software policy, as the page for it will.
@@ -71,7 +70,7 @@ func (s *scene) stopped(path string) store.Event {
 }
 
 func TestAProgramThatSomebodyBroughtDoesNotRun(t *testing.T) {
-	s := newScene(t, vm.Options{})
+	s := newScene(t)
 	s.run(`cd /home/taro; cp /usr/bin/echo brought; cp brought App.AppImage; printf 'AI\002' | dd of=App.AppImage bs=1 seek=8 conv=notrunc status=none
 printf '#!/bin/sh\necho REACHED\n' >script.sh; printf 'print("REACHED")\n' >x.py; printf 'echo REACHED\n' >plain; chmod +x *; chown taro *`)
 	s.ran("with nobody in the way", "/home/taro/App.AppImage REACHED")

@@ -17,12 +17,8 @@ func TestAnUpdateIsInstalledAndABadOneIsRolledBack(t *testing.T) {
 	image, err := vm.Build(t.Context(), t.Logf)
 	must(t, err)
 	s := &scene{T: t, console: newConsole(t, f.console)}
-	s.machine, err = image.Start(t.Context(), vm.Options{})
-	must(t, err)
-	t.Cleanup(func() {
-		s.lastWords()
-		s.machine.Close()
-	})
+	s.on(image, vm.Options{})
+	s.undisturbed()
 	must(t, s.machine.Put(t.Context(), program("racer"), "/usr/local/bin/racer"))
 	must(t, s.machine.Put(t.Context(), f.agent("1.0"), "/usr/bin/sekisho-agent"))
 	s.run("sekisho-agent install " + s.invite())
