@@ -36,6 +36,7 @@ func (g *Gate) hush(p process, begun uint64) {
 		waitForEnd(fd)
 		g.vetted.drop(p, begun) // from here on nobody looks at fd
 		g.hushed(-1)
+		ring(g.soon)
 	}()
 }
 

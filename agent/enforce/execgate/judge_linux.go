@@ -112,7 +112,7 @@ func (c *asked) run() verdict {
 	if c.inTransaction() { // the scripts of a forbidden package too: it could not be removed
 		return verdict{}
 	}
-	if !ok && c.caughtUp() {
+	if c.caughtUp() { // what is forbidden in one version may be permitted in the next
 		p, d, ok = c.packaged()
 	}
 	if ok {
