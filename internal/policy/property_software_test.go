@@ -107,3 +107,31 @@ func TestAPatternMeansWhatItLooksLike(t *testing.T) {
 		}
 	})
 }
+
+// What is seen at a glance is never otherwise than what is compared sign by sign.
+func TestAWordThatSurelyDiffersFitsNoPattern(t *testing.T) {
+	signs := rapid.StringOfN(rapid.SampledFrom([]rune("aAbB*kKK1-İſ\xff関")), 0, 6, -1)
+	rapid.Check(t, func(t *rapid.T) {
+		pattern, word := signs.Draw(t, "pattern"), strings.ToLower(signs.Draw(t, "word"))
+		if misses(pattern, word) && like(strings.ToLower(pattern), word) {
+			t.Fatalf("%q fits %q, and it was said that it does not", word, pattern)
+		}
+	})
+	for _, pattern := range []string{"Libc6", "lib", "libc6-dev", "m*"} {
+		if misses(pattern, "libc6") != (pattern != "Libc6") {
+			t.Errorf("%q is not told from libc6 as it should be", pattern)
+		}
+	}
+}
+
+func BenchmarkDecideProgramByLearntNames(b *testing.B) {
+	names := make([]string, 400)
+	for i := range names {
+		names[i] = "lib" + strings.Repeat("x", i%7) + "name-of-a-package"
+	}
+	p := &Policy{Software: &Software{Mode: ModeEnforce, Rules: []ProgramRule{{ID: "learnt", Action: ActionAllow, Match: ProgramMatch{Name: names}}}}}
+	for b.Loop() {
+		DecideProgram(p, Program{Kind: ProgramDeb, Name: "zlib1g"}, time.Time{})
+		DecideProgram(p, Program{Kind: ProgramDeb, Name: "libzstd1"}, time.Time{})
+	}
+}

@@ -48,18 +48,11 @@ func upgradeFigures(ctx context.Context, b bench) error {
 	}
 	turns := pairTurns(or(b.rounds, pairs))
 	var spent []spending
-	var a asked
 	for i, who := range turns {
-		if err := l.upgradeStands(ctx, nobody); err != nil {
+		if err := l.upgradeReady(ctx, who, key, 2+i); err != nil {
 			return err
 		}
-		if err := l.offer(ctx, key, 2+i); err != nil {
-			return err
-		}
-		if err := l.upgradeStands(ctx, who); err != nil {
-			return err
-		}
-		s, err := l.upgradeOnce(ctx, who, &a)
+		s, err := l.apt(ctx, upgrading)
 		if err != nil {
 			return err
 		}
@@ -67,21 +60,27 @@ func upgradeFigures(ctx context.Context, b bench) error {
 		l.say("turn %d of %d, %s in the way: %v, %v of the emulator's processors, %v at work by the machine's clock", i+1, len(turns), who,
 			s.took.Round(100*time.Millisecond), s.emulator, s.busy)
 	}
+	if err := l.upgradeReady(ctx, ours, key, 2+len(turns)); err != nil {
+		return err
+	}
+	a, err := l.questions(ctx, func() error { _, err := l.apt(ctx, upgrading); return err }) // counting takes time: this turn is not measured
+	if err != nil {
+		return err
+	}
 	return l.upgradeSpent(ctx, turns, spent, a)
 }
 
-// upgradeOnce upgrades all packages. The first time that we stand in the way it also tells what we were asked.
-func (l *lab) upgradeOnce(ctx context.Context, who inWay, a *asked) (s spending, err error) {
-	do := func() (err error) {
-		s, err = l.apt(ctx, "install --only-upgrade")
+const upgrading = "install --only-upgrade"
+
+// upgradeReady offers the next version, and puts one in the way.
+func (l *lab) upgradeReady(ctx context.Context, who inWay, key *debs.Key, version int) error {
+	if err := l.upgradeStands(ctx, nobody); err != nil {
 		return err
 	}
-	if who != ours || *a != (asked{}) {
-		err = do()
-		return s, err
+	if err := l.offer(ctx, key, version); err != nil {
+		return err
 	}
-	*a, err = l.questions(ctx, do)
-	return s, err
+	return l.upgradeStands(ctx, who)
 }
 
 // upgradeSpent says what came of it.

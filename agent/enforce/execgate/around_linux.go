@@ -171,7 +171,7 @@ func watchDatabase(ctx context.Context, root string) chan struct{} {
 const (
 	settled    = 300 * time.Millisecond
 	settledRpm = 2 * time.Second
-	putOff     = 2 * time.Second
+	putOff     = time.Second
 )
 
 // databaseOf says where the package database is, which of its files change, and after what calm it is read.

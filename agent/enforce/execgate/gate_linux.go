@@ -20,6 +20,7 @@ type Gate struct {
 	wanted  atomic.Bool // software is controlled here
 	turned  chan struct{}
 	refresh chan chan error // asks for the package database to be read again
+	soon    chan struct{}   // a vetted dpkg has ended
 	seen    chan *Seen
 	lost    atomic.Int64 // sightings that nobody took
 
@@ -50,7 +51,7 @@ func New(o Options) *Gate {
 	if o.Limit <= 0 {
 		o.Limit = answerWithin
 	}
-	return &Gate{Options: o, turned: make(chan struct{}, 1), refresh: make(chan chan error), seen: make(chan *Seen, 512)}
+	return &Gate{Options: o, turned: make(chan struct{}, 1), refresh: make(chan chan error), soon: make(chan struct{}, 1), seen: make(chan *Seen, 512)}
 }
 
 // Published takes a policy over. It does not wait.
@@ -175,6 +176,8 @@ func (g *Gate) attend(ctx context.Context, k *kernel, failed <-chan error) error
 			changed()
 		case <-later.C:
 			changed()
+		case <-g.soon:
+			later.Reset(putOff)
 		case answer := <-g.refresh:
 			answer <- g.renew(ctx, k)
 			read = time.Now()

@@ -246,3 +246,36 @@ func TestWhatDpkgHasJustUnpackedRunsAtOnce(t *testing.T) {
 		t.Errorf("its list is there: %q", out)
 	}
 }
+
+// TestAForbiddenVersionsSuccessorRunsAtOnce: apt has put a permitted version in its place, and nobody was told yet.
+func TestAForbiddenVersionsSuccessorRunsAtOnce(t *testing.T) {
+	dir, err := os.MkdirTemp("/var/lib", "sekisho-test-") // where only root can put anything
+	must(t, err)
+	t.Cleanup(func() { _ = os.Remove(dir) })
+	must(t, os.Chmod(dir, 0o755))
+	s := newStageAt(t, dir, 0)
+	s.decide = func(p policy.Program) policy.Decision {
+		if p.Kind == policy.ProgramDeb && p.Version != "1" {
+			return policy.Decision{Action: policy.ActionAllow, Mode: policy.ModeEnforce}
+		}
+		return forbidden
+	}
+	tool := s.put("tool", "#!/bin/sh\necho REACHED\n")
+	install := func(version string) {
+		p := deb("tool", "amd64")
+		p.Version = version
+		must(t, os.WriteFile(filepath.Join(s.gate.Root, dpkgInfo, "tool.list"), []byte(tool+"\n"), 0o644))
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.there = []policy.Program{deb("dpkg", "amd64"), p}
+	}
+	install("1")
+	s.enforce(policy.ActionBlock)
+	if strings.Contains(s.run(tool), "REACHED") {
+		t.Error("a forbidden version runs")
+	}
+	install("2")
+	if !strings.Contains(s.run(tool), "REACHED") {
+		t.Error("a permitted version is stopped, as the one before it was")
+	}
+}

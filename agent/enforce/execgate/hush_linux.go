@@ -11,11 +11,10 @@ import (
 	"sekisho/internal/policy"
 )
 
-// dpkgsOwn are folders in which dpkg opens a dozen files for every package, and nobody keeps programs.
-var dpkgsOwn = []string{"/var/lib/dpkg", "/var/lib/dpkg/updates", "/var/lib/dpkg/triggers", unpacking}
-
-// unpacking is the folder that dpkg makes anew for the scripts of each package that it is about to install.
-const unpacking = "/var/lib/dpkg/tmp.ci"
+// dpkgsOwn are folders in which dpkg opens a dozen files for every package, and nobody keeps programs. tmp.ci is none of them: dpkg
+// makes it anew for the scripts of each package, and with it the kernel would take a mark away each time. Until nobody looks at
+// that any more (synchronize_srcu) a worker of Linux 6.1 keeps a processor busy, for longer than the questions take.
+var dpkgsOwn = []string{"/var/lib/dpkg", "/var/lib/dpkg/updates", "/var/lib/dpkg/triggers"}
 
 // hush keeps the kernel from asking who opens files in dpkg's own folders until that vetted dpkg has ended. Who runs one is
 // asked as ever.
@@ -36,6 +35,7 @@ func (g *Gate) hush(p process, begun uint64) {
 		waitForEnd(fd)
 		g.vetted.drop(p, begun) // from here on nobody looks at fd
 		g.hushed(-1)
+		ring(g.soon)
 	}()
 }
 
@@ -92,15 +92,6 @@ func (g *Gate) hushScripts() {
 	defer g.age.Unlock()
 	if g.kern != nil && g.hushes > 0 && g.born == age {
 		g.ignore(g.kern, dpkgInfo)
-	}
-}
-
-// hushUnpacking does the same for a folder that was made since.
-func (g *Gate) hushUnpacking(file int32) {
-	g.age.RLock()
-	defer g.age.RUnlock()
-	if g.kern != nil && g.hushes > 0 && path.Dir(pathOf(file)) == filepath.Join(g.Root, unpacking) {
-		g.ignore(g.kern, unpacking)
 	}
 }
 

@@ -163,33 +163,74 @@ func TestThePackagesScriptsAreLeftToDpkgOnlyWhileNoPackageIsForbidden(t *testing
 	s.wait("dpkg has ended, and everything is asked about again", func() bool { return s.asked("info/prog") })
 }
 
-// TestWhatDpkgUnpacksAScriptIntoIsLeftToItFromTheFirstFileOn: it makes that folder anew for each package.
-func TestWhatDpkgUnpacksAScriptIntoIsLeftToItFromTheFirstFileOn(t *testing.T) {
+// managerWorks lets a vetted package manager live that has dpkg work for it.
+func (s *stage) managerWorks() (end func()) {
+	apt := exec.Command("sleep", "600")
+	must(s.T, apt.Start())
+	end = sync.OnceFunc(func() { _ = apt.Process.Kill(); _ = apt.Wait() }) // killed
+	s.Cleanup(end)
+	s.gate.Vetted(apt.Process.Pid)
+	return end
+}
+
+// installsNew is a package that comes, in a way that nobody is told of who watches the database.
+func (s *stage) installsNew() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.there = append(slices.Clone(s.there), deb("new", "amd64"))
+	status := filepath.Join(s.gate.Root, dpkgStatus)
+	_ = os.Remove(status) // it may not be there
+	must(s.T, os.Link(s.put("var/lib/dpkg/status-next", "Package: new\n"), status))
+}
+
+// TestWhatAptHasDpkgDoInPartsIsReadOnceAtItsEnd, without anybody saying so: who gave dpkg the work says nothing.
+func TestWhatAptHasDpkgDoInPartsIsReadOnceAtItsEnd(t *testing.T) {
 	s := dpkgStage(t)
 	s.enforce(policy.ActionBlock)
-	_, end := s.dpkgWorks()
-	folder := s.dir + unpacking
-	for range 2 {
-		s.run("mkdir " + folder)
-		s.putProgram("tmp.ci/prog") // this process' own files are its own business
-		if !s.asked("tmp.ci/prog") {
-			t.Error("nobody is asked before a file was made there")
-		}
-		s.run("tee " + folder + "/control </dev/null") // no interpreter makes it
-		if s.asked("tmp.ci/prog") {
-			t.Error("it is asked who opens what dpkg has just unpacked")
-		}
-		s.run("rm -r " + folder)
+	apt := s.managerWorks()
+	if s.gate.Busy() {
+		t.Error("no dpkg has worked yet, and it is said that packages are being installed")
 	}
-	s.run("mkdir -m 777 " + folder)
-	s.putProgram("tmp.ci/prog")
+	_, unpacks := s.dpkgWorks()
+	s.installsNew()
+	unpacks()
+	s.wait("the first dpkg has ended", func() bool { s.gate.age.RLock(); defer s.gate.age.RUnlock(); return s.gate.hushes == 0 })
+	if !s.gate.Busy() {
+		t.Error("between two dpkgs of one apt it is said that nothing goes on")
+	}
+	apt()
+	if s.gate.Busy() {
+		t.Error("apt has ended, and it is said that packages are being installed")
+	}
+	s.wait("the new package counts", func() bool { _, there := s.gate.index().find("new"); return there })
+}
+
+// TestAManagerThatStaysOpenIsNotWaitedFor: a program with windows lives for hours after its last dpkg.
+func TestAManagerThatStaysOpenIsNotWaitedFor(t *testing.T) {
+	s := dpkgStage(t)
+	s.enforce(policy.ActionBlock)
+	s.managerWorks()
+	_, end := s.dpkgWorks()
+	s.installsNew()
+	end()
+	s.wait("the new package counts", func() bool { _, there := s.gate.index().find("new"); return there })
+	if s.gate.Busy() {
+		t.Error("it is said that packages are being installed")
+	}
+}
+
+// TestWhatDpkgUnpacksAScriptIntoIsAskedAbout: it makes that folder anew for each package, and a mark on it would cost more.
+func TestWhatDpkgUnpacksAScriptIntoIsAskedAbout(t *testing.T) {
+	s := dpkgStage(t)
+	s.enforce(policy.ActionBlock)
+	s.dpkgWorks()
+	folder := s.dir + "/var/lib/dpkg/tmp.ci"
+	s.run("mkdir " + folder)
+	s.putProgram("tmp.ci/prog") // this process' own files are its own business
 	s.run("tee " + folder + "/control </dev/null")
 	if !s.asked("tmp.ci/prog") {
-		t.Error("a folder where anybody can put a file is not asked about")
+		t.Error("nobody is asked who opens what dpkg has just unpacked")
 	}
-	s.run("chmod 755 " + folder + "; tee " + folder + "/more </dev/null")
-	end()
-	s.wait("dpkg has ended", func() bool { return s.asked("tmp.ci/prog") })
 }
 
 // TestWhatAVettedDpkgOpensOfRootsNeedsNoJudgement, and nothing else that is not empty does not.

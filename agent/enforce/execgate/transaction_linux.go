@@ -9,8 +9,9 @@ import (
 // transactions are the package managers at work whose packages were vetted. What they have just unpacked is in no list yet,
 // and their scripts run it.
 type transactions struct {
-	mu  sync.Mutex
-	all map[process]transaction
+	mu    sync.Mutex
+	all   map[process]transaction
+	ended time.Time // of the last dpkg whose end was seen
 }
 
 type transaction struct {
@@ -94,16 +95,25 @@ func (t *transactions) drop(p process, begun uint64) {
 	defer t.mu.Unlock()
 	if t.all[p].begun == begun {
 		delete(t.all, p)
+		t.ended = time.Now()
 	}
 }
 
-// Busy says whether a vetted dpkg is at work: what it does was judged, and it tells at its end that it is done.
+// lull is how long a package manager that lives may let no dpkg work before its run counts as done: apt has dpkg unpack all
+// packages, and at once another one configure them. A program with windows lives on for hours.
+const lull = 2 * time.Second
+
+// Busy says whether a vetted dpkg is at work, or will be in a moment: what it does was judged, and one look at its end tells all.
 func (g *Gate) Busy() bool {
 	t := &g.vetted
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	between := time.Since(t.ended) < lull
 	for p, tr := range t.all {
-		if _, begun := p.parent(); tr.dpkg && begun == tr.begun {
+		if !tr.dpkg && !between {
+			continue
+		}
+		if _, begun := p.parent(); begun == tr.begun {
 			return true
 		}
 	}
