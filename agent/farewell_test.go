@@ -58,14 +58,23 @@ func TestAConsoleThatComesLateLeavesNoFaultBehind(t *testing.T) {
 	o := newOffice(t)
 	ask, stop := atWork(t, o.invite(t.TempDir()))
 	defer stop()
+	var last local.Answer
+	defer func() {
+		if t.Failed() {
+			t.Logf("last it said %+v, faults %q", last.Link, last.Status.Faults)
+		}
+	}()
+	complains := func() bool { // of the console; what else is amiss on this machine is none of this test's business
+		return slices.ContainsFunc(last.Status.Faults, func(fault string) bool { return strings.Contains(fault, "enrol") })
+	}
 	until(t, "the terminal says that the console is away", func() bool {
-		a := ask()
-		return strings.Contains(a.Link.Error, "cannot enrol") && len(a.Status.Faults) == 1
+		last = ask()
+		return strings.Contains(last.Link.Error, "cannot enrol") && complains()
 	})
 	o.open()
 	until(t, "the terminal arrives, and complains no more", func() bool {
-		a := ask()
-		return a.Link.Enrolled && a.Link.Error == "" && len(a.Status.Faults) == 0
+		last = ask()
+		return last.Link.Enrolled && last.Link.Error == "" && !complains()
 	})
 }
 
